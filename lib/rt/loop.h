@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/* lib/rt/loop.h — the one event loop of a process (libuv stays behind it).
+ *
+ * A process calls loop_open() once, spawns its first fibers, and gives itself
+ * to loop_run().  Descriptors handed to functions here must be non-blocking. */
+#ifndef RT_LOOP_H
+#define RT_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cc.h"
+
+struct why;
+
+/* Set up the loop of this process.  After fork() the child that wants a loop
+ * calls loop_reopen() instead, which forgets the parent's fibers and watchers.
+ * Returns: 0 or -errno with words in `why`. */
+MUST_USE int loop_open(struct why *why);
+MUST_USE int loop_reopen(struct why *why);
+
+/* Run until loop_stop() is called or nothing is left to wait for. */
+void loop_run(void);
+void loop_stop(void);
+
+/* Free what loop_open() took (for the leak checkers). */
+void loop_close(void);
+
+/* ---- waiting for descriptors ------------------------------------------ */
+
+enum fd_event {
+	FD_READ = 1 << 0,
+	FD_WRITE = 1 << 1,
+};
+
+/* Wait until `fd` can be read or written (or has an error or hang-up).
+ * Returns: as every wait of rt/fiber.h.  Only one fiber may wait for one
+ *          descriptor at a time.
+ * For descriptors that are waited for often use rt/stream.h, which keeps its
+ * watcher armed between waits. */
+MUST_USE int fd_wait(int fd, enum fd_event event, int64_t deadline);
+
+/* ---- work that blocks the thread --------------------------------------- */
+
+/* Run `fn(arg)` in the thread pool and wait for it.  fn must not touch fibers,
+ * the loop, or anything another thread may touch.
+ * Returns: what fn returned.  Not cancellable: fn always runs to its end.
+ * In a process without a running loop (a command) fn runs at once. */
+int offload(int (*fn)(void *arg), void *arg);
+
+/* ---- timers without a fiber ----------------------------------------------- */
+
+struct rt_timer;
+
+/* Call fn(arg) in the loop's context (it must not wait; spawn a fiber for
+ * that) every `ms` milliseconds.  NULL: no memory. */
+MUST_USE struct rt_timer *rt_timer_every(int64_t ms, void (*fn)(void *arg),
+					 void *arg);
+void rt_timer_stop(struct rt_timer *t);
+
+/* ---- signals and children ------------------------------------------------- */
+
+/* Call fn(signo, arg) in a fiber of its own each time signal `signo` arrives. */
+MUST_USE int signal_on(int signo, void (*fn)(int signo, void *arg), void *arg);
+
+/* Wait for the end of child `pid`, which this process forked.
+ * Fills:   *status, as waitpid(2).
+ * Returns: as every wait; -ECHILD when it is not ours.
+ * A child nobody waits for is reaped silently. */
+MUST_USE int child_wait(int pid, int64_t deadline, int *status);
+
+#endif

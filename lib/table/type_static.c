@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/* static:text — every key has the value `text`.
+ *
+ * The smallest type there is; copy this file to start another. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/why.h"
+#include "table/type.h"
+
+struct static_table {
+	struct table base;
+	struct buf text;
+};
+
+static struct static_table *static_of(struct table *t)
+{
+	return CONTAINER_OF(t, struct static_table, base);
+}
+
+static int static_open(struct table *t, struct str name, struct why *why)
+{
+	struct static_table *st = static_of(t);
+
+	buf_init(&st->text, name.n);
+	if (!buf_put(&st->text, name))
+		return why_fail(why, -ENOMEM, "static: out of memory");
+	return 0;
+}
+
+static enum table_answer static_ask(struct table *t, struct str key,
+				    struct buf *value)
+{
+	(void)key; /* all keys are alike here */
+	return buf_put(value, buf_str(&static_of(t)->text)) ? TABLE_FOUND
+							    : TABLE_LATER;
+}
+
+static void static_close(struct table *t)
+{
+	buf_release(&static_of(t)->text);
+}
+
+const struct table_type table_type_static = {
+	.name = STR_INIT("static"),
+	.summary = STR_INIT("Answers every key with the same text."),
+	.size = sizeof(struct static_table),
+	.open = static_open,
+	.ask = static_ask,
+	.close = static_close,
+};
