@@ -210,7 +210,6 @@ static void reader_part(struct reply_reader *r, struct str part)
 	size_t room = r->line_max - r->line.n;
 
 	buf_put(&r->line, str_first(part, room));
-	if (part.n > room)
 }
 
 int reply_reader_feed(struct reply_reader *r, struct str in, size_t *used)
