@@ -16,15 +16,24 @@
 struct table {
 	const struct table_type *type;
 	struct table_opts opts;
+	struct str spec; /* "type:name", owned by the core */
+	bool whole_key;	 /* the type's flag; containers set it in open() */
+};
+
+enum table_type_flag {
+	/* A pattern or network table: asked for the whole key only, and case
+	 * is its own business. */
+	TABLE_TYPE_WHOLE_KEY = 1 << 0,
 };
 
 struct table_type {
 	struct str name;    /* what stands before the colon */
 	struct str summary; /* one sentence, for `postmap -m` and the manual */
-	size_t size;        /* bytes of the struct that embeds `struct table` */
+	size_t size;	    /* bytes of the struct that embeds `struct table` */
+	unsigned flags;	    /* enum table_type_flag */
 
-	/* Prepare `t`, which is zeroed but for type and opts.  `name` is what
-	 * stands after the colon, borrowed until return.
+	/* Prepare `t`, which is zeroed but for type, opts, spec and whole_key.
+	 * `name` is what stands after the colon, borrowed until return.
 	 * Returns 0 or -errno; after an error, close is not called. */
 	int (*open)(struct table *t, struct str name, struct why *why);
 
@@ -35,10 +44,18 @@ struct table_type {
 
 	/* Release what open took, not `t` itself.  NULL: nothing to release. */
 	void (*close)(struct table *t);
+
+	/* As table_walk().  NULL: this type has no list of keys. */
+	int (*walk)(struct table *t,
+		    int (*visit)(void *arg, struct str key, struct str value),
+		    void *arg, struct why *why);
 };
 
 #define TABLE_TYPE(name) extern const struct table_type table_type_##name;
 #include "table/types.def"
 #undef TABLE_TYPE
+
+/* Ask another table for a part of the answer, inside ask(). */
+#define TABLE_SPEC_MAX ((size_t)8192) /* longest "type:name" */
 
 #endif
