@@ -34,6 +34,12 @@ enum msg_type {
 #undef MSG
 };
 
+enum msg_tag {
+#define TAG(name, number, meaning) TAG_##name = (number),
+#include "ipc/tags.def"
+#undef TAG
+};
+
 /* ---- writing ----------------------------------------------------------- */
 
 struct msg_writer {
@@ -50,10 +56,15 @@ void msg_begin(struct msg_writer *w, struct buf *to, enum msg_type type);
  * The type of `value` picks the encoding; a type that is not here does not
  * compile, and neither does a silent conversion. */
 #define msg_put(w, tag, value)                                                 \
-	_Generic((value), uint64_t: msg_put_u64, struct str: msg_put_str)(     \
-		(w), (tag), (value))
-void msg_put_u64(struct msg_writer *w, uint16_t tag, uint64_t value);
-void msg_put_str(struct msg_writer *w, uint16_t tag, struct str value);
+	_Generic((value), uint64_t                                             \
+		 : msg_put_u64, struct str                                     \
+		 : msg_put_str)((w), (tag), (value))
+void msg_put_u64(struct msg_writer *w, enum msg_tag tag, uint64_t value);
+void msg_put_str(struct msg_writer *w, enum msg_tag tag, struct str value);
+
+/* How many descriptors will travel beside it, at most MSG_FDS_MAX; none
+ * unless said. */
+void msg_put_fds(struct msg_writer *w, unsigned count);
 
 /* Finish the message.
  * Returns: 0; -EMSGSIZE when it is longer than MSG_MAX; -ENOMEM.  After an
@@ -64,8 +75,9 @@ MUST_USE int msg_end(struct msg_writer *w);
 
 struct msg {
 	enum msg_type type;
-	struct str fields; /* borrowed from what msg_parse() was given */
-	int fds[MSG_FDS_MAX]; /* put here by ipc/server.c, which read them */
+	struct str fields;	/* borrowed from what msg_parse() was given */
+	unsigned fds_announced; /* what its head says */
+	int fds[MSG_FDS_MAX];	/* put here by ipc/channel.c, which read them */
 	unsigned fd_count;
 	int error; /* 0, or -EBADMSG */
 };
@@ -84,8 +96,17 @@ MUST_USE int msg_parse(struct str in, struct msg *m, size_t *used);
 /* The field `tag` of `m`.  A field that is missing, is malformed or exceeds
  * `max` (a value, or bytes) sets m->error and reads as 0 or empty.
  * The str borrows from `in`. */
-uint64_t msg_u64(struct msg *m, uint16_t tag, uint64_t max);
-struct str msg_str(struct msg *m, uint16_t tag, size_t max);
+uint64_t msg_u64(struct msg *m, enum msg_tag tag, uint64_t max);
+struct str msg_str(struct msg *m, enum msg_tag tag, size_t max);
+
+/* Whether there is a field `tag`: for those that may be absent. */
+bool msg_has(const struct msg *m, enum msg_tag tag);
+
+/* The fields `tag`, one after the other, for those that may be repeated.
+ * Start with *cursor = 0.  Returns false at the end; a field longer than `max`
+ * ends it too and sets m->error. */
+bool msg_next(struct msg *m, enum msg_tag tag, size_t max, size_t *cursor,
+	      struct str *value);
 
 /* Take the next descriptor: the caller closes it.  -1, and m->error is set,
  * when none is left. */
