@@ -82,13 +82,13 @@ struct msg {
 	int error; /* 0, or -EBADMSG */
 };
 
-enum { MSG_MORE = 1 }; /* see msg_parse() */
+enum { MSG_PARTIAL = 1 }; /* see msg_parse() */
 
 /* Read the message at the front of `in`.
  *
  * Fills:   *m, which borrows from `in`; *used, the bytes to drop from `in`.
  * Returns: 0, or
- *          MSG_MORE   `in` does not hold a whole message yet; not an error,
+ *          MSG_PARTIAL   `in` does not hold a whole message yet; not an error,
  *          -EBADMSG   this is not a message: close the connection.
  */
 MUST_USE int msg_parse(struct str in, struct msg *m, size_t *used);
