@@ -70,8 +70,8 @@ static inline struct list *list_take_first(struct list *l)
 }
 
 /* Visit every node; the visited one may be removed. */
-#define LIST_EACH(node, list)                                                  \
-	for (struct list *node = (list)->next, *node##_next = node->next;      \
-	     node != (list); node = node##_next, node##_next = node->next)
+#define LIST_EACH(node, head)                                                  \
+	for (struct list *node = (head)->next, *node##_next = node->next;      \
+	     node != (head); node = node##_next, node##_next = node->next)
 
 #endif
