@@ -144,7 +144,7 @@ static int drop_read(struct drop_reader *r, size_t n)
 static const struct drop_rule {
 	enum drop_type type;
 	size_t max;
-	const char *after;         /* types it may follow */
+	const char *after;	   /* types it may follow */
 	const char *after_stamped; /* the same in a maildrop file */
 } drop_rules[] = {
 	{DROP_TIME, 8, "", "^"},

@@ -50,10 +50,10 @@ enum drop_type {
 
 struct drop_writer {
 	int fd;
-	uint32_t crc;   /* of what was put so far */
+	uint32_t crc;	/* of what was put so far */
 	struct buf out; /* not yet written */
 	uint64_t bytes; /* put so far */
-	int error;      /* 0, or the first -errno of write(2) */
+	int error;	/* 0, or the first -errno of write(2) */
 };
 
 /* Begin with the magic.  Borrows fd (blocking). */
@@ -74,11 +74,11 @@ MUST_USE int drop_end(struct drop_writer *w);
 struct drop_reader {
 	int fd;
 	uint32_t crc;
-	bool stamped;      /* T and U are expected, as in a maildrop file */
-	bool begun;        /* the magic was seen */
-	char last;         /* type of the record before; 0: none */
-	uint64_t bytes;    /* read so far */
-	uint64_t max;      /* more than this is -EFBIG */
+	bool stamped;	/* T and U are expected, as in a maildrop file */
+	bool begun;	/* the magic was seen */
+	char last;	/* type of the record before; 0: none */
+	uint64_t bytes; /* read so far */
+	uint64_t max;	/* more than this is -EFBIG */
 	unsigned recipients;
 	struct buf in;
 };
