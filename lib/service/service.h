@@ -70,6 +70,11 @@ struct service {
 	size_t param_count;
 	size_t params_size;
 
+	/* In place of conf_fill(), for who reads its rows under other names.
+	 * Usually NULL. */
+	int (*fill)(const struct service_env *env, const struct conf *conf,
+		    void *params, struct why *why);
+
 	/* Before rights are dropped and before the loop runs: tables, queue,
 	 * certificates, sockets.  env->params are filled.  It must not wait in
 	 * fibers, and not start threads.

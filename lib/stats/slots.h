@@ -17,7 +17,7 @@
 #include "base/cc.h"
 
 enum {
-	SLOTS_SERVICES = 256, /* services of one instance */
+	SLOTS_SERVICES = 128, /* services of one instance */
 	SLOTS_WORKERS = 64,   /* processes of one service, old and new ones */
 	SLOTS_NAME_MAX = 96,
 };

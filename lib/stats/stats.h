@@ -21,7 +21,7 @@
 
 struct why;
 
-enum stat {
+enum counter {
 #define COUNTER(name, sentence) STAT_##name,
 #define GAUGE(name, sentence) STAT_##name,
 #include "stats/stats.def"
@@ -31,17 +31,17 @@ enum stat {
 };
 
 /* Count `n` more. */
-void stats_add(enum stat what, uint64_t n);
+void stats_add(enum counter what, uint64_t n);
 
 /* Set a gauge; only the process it belongs to does. */
-void stats_set(enum stat what, uint64_t value);
+void stats_set(enum counter what, uint64_t value);
 
-uint64_t stats_get(enum stat what);
+uint64_t stats_get(enum counter what);
 
 /* The row of `what`. */
-const char *stats_name(enum stat what);
-const char *stats_sentence(enum stat what);
-bool stats_is_gauge(enum stat what);
+const char *stats_name(enum counter what);
+const char *stats_sentence(enum counter what);
+bool stats_is_gauge(enum counter what);
 
 /* When master made the numbers: microseconds since 1970; 0: not shared. */
 int64_t stats_since_us(void);
