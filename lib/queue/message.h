@@ -90,8 +90,8 @@ struct str envelope_attr(const struct envelope *e, struct str name);
 
 /* ---- packed forms, on disk and between processes ------------------------ *
  *
- * Unpacking trusts nothing and copies into `a` (or, where `a` is NULL, borrows
- * from what is read).
+ * Unpacking trusts nothing and copies into `a`; where `a` is NULL (not for an
+ * envelope) the result borrows from what is read.
  * Returns: 0, -EBADMSG, -ENOMEM. */
 
 void recipient_pack(struct buf *to, const struct recipient *r);

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+/* The header of a queue file (FORMAT.md, section 1), and one file's moves,
+ * times and appended records. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/crc.h"
+#include "base/parse.h"
+#include "base/why.h"
+#include "queue/inside.h"
+
+/* ---- the header
+ * -------------------------------------------------------------- */
+
+void file_header_pack(struct buf *to, const struct file_header *h)
+{
+	size_t start = to->n;
+	char id[FILE_ID_SIZE] = {0};
+
+	memcpy(id, h->id.text, sizeof(id) - 1);
+	buf_put(to, STR(FILE_MAGIC));
+	put_u16(to, FILE_VERSION);
+	put_u16(to, 0);
+	put_u32(to, FILE_HEADER_SIZE);
+	put_u64(to, h->generation);
+	buf_put(to, str_of(id, sizeof(id)));
+	put_u64(to, h->content_offset);
+	put_u64(to, h->content_length);
+	put_u64(to, h->envelope_offset);
+	put_u32(to, h->envelope_length);
+	put_u32(to, h->content_crc);
+	put_u32(to, h->envelope_crc);
+	if (!to->failed)
+		put_u32(to, crc32c(0, str_of(to->p + start, to->n - start)));
+}
+
+/* Whether content and envelope lie behind the header and do not overlap. */
+static bool places_are_good(const struct file_header *h)
+{
+	uint64_t content_end, envelope_end;
+
+	if (__builtin_add_overflow(h->content_offset, h->content_length,
+				   &content_end) ||
+	    __builtin_add_overflow(h->envelope_offset,
+				   (uint64_t)h->envelope_length, &envelope_end))
+		return false;
+	return h->content_offset >= FILE_HEADER_SIZE &&
+	       h->envelope_offset >= content_end && envelope_end <= INT64_MAX &&
+	       h->envelope_length <= QUEUE_ENVELOPE_MAX;
+}
+
+int file_header_unpack(struct str in, struct file_header *h, struct why *why)
+{
+	struct parse p = parse_of(in);
+	struct str id;
+	uint16_t version;
+
+	*h = (struct file_header){0};
+	if (!str_eq(parse_bytes(&p, 8), STR(FILE_MAGIC)))
+		return why_fail(why, -EBADMSG, "not a queue file");
+	version = parse_u16(&p);
+	(void)parse_u16(&p);
+	if (version != FILE_VERSION || parse_u32(&p) != FILE_HEADER_SIZE)
+		return why_fail(why, -EBADMSG, "format version %u is unknown",
+				version);
+	h->generation = parse_u64(&p);
+	id = parse_bytes(&p, FILE_ID_SIZE);
+	h->content_offset = parse_u64(&p);
+	h->content_length = parse_u64(&p);
+	h->envelope_offset = parse_u64(&p);
+	h->envelope_length = parse_u32(&p);
+	h->content_crc = parse_u32(&p);
+	h->envelope_crc = parse_u32(&p);
+	if (parse_u32(&p) != crc32c(0, str_first(in, FILE_HEADER_SIZE - 4)) ||
+	    p.failed)
+		return why_fail(why, -EBADMSG, "damaged header");
+	id = str_first(id, strnlen(id.p, id.n));
+	if (!queue_id_is_valid(id) || !places_are_good(h))
+		return why_fail(why, -EBADMSG, "impossible header");
+	memcpy(h->id.text, id.p, id.n);
+	return 0;
+}
+
+/* ---- opening, moving, removing
+ * -------------------------------------------------- */
+
+void queue_path(const struct queue *q, enum queue_name name, struct str id,
+		char path[QUEUE_PATH_MAX])
+{
+	char hex[6];
+	size_t n = 0;
+
+	if (q->hashed[name]) {
+		queue_id_hash_name(id, hex);
+		for (unsigned i = 0; i < q->depth; i++) {
+			path[n++] = hex[i];
+			path[n++] = '/';
+		}
+	}
+	id = str_first(id, QUEUE_ID_MAX);
+	memcpy(path + n, id.p, id.n);
+	path[n + id.n] = '\0';
+}
+
+int queue_file_open(struct queue *q, enum queue_name in, struct str id,
+		    bool write)
+{
+	char path[QUEUE_PATH_MAX];
+	struct stat st;
+	int fd;
+
+	if (!queue_id_is_valid(id))
+		return -EINVAL;
+	queue_path(q, in, id, path);
+	fd = openat(q->dirs[in], path,
+		    (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW |
+			    O_NONBLOCK);
+	if (fd < 0)
+		return errno == ELOOP ? -EINVAL : -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1) {
+		(void)close(fd);
+		return -EINVAL;
+	}
+	return fd;
+}
+
+int queue_file_find(struct queue *q, struct str id, enum queue_name *where)
+{
+	char path[QUEUE_PATH_MAX];
+	struct stat st;
+
+	if (!queue_id_is_valid(id))
+		return -ENOENT;
+	for (int i = 0; i < QUEUE_NAMES; i++) {
+		enum queue_name name = (enum queue_name)i;
+
+		queue_path(q, name, id, path);
+		if (fstatat(q->dirs[i], path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+			*where = name;
+			return 0;
+		}
+		if (errno != ENOENT)
+			return -errno;
+	}
+	return -ENOENT;
+}
+
+int queue_make_parents(int dir, const char *path)
+{
+	char part[QUEUE_PATH_MAX];
+
+	for (size_t i = 0; path[i] != '\0'; i++) {
+		if (path[i] == '/') {
+			part[i] = '\0';
+			if (mkdirat(dir, part, 0700) < 0 && errno != EEXIST)
+				return -errno;
+		}
+		part[i] = path[i];
+	}
+	return 0;
+}
+
+int queue_file_move(struct queue *q, enum queue_name from, enum queue_name to,
+		    struct str id)
+{
+	char old[QUEUE_PATH_MAX], new[QUEUE_PATH_MAX];
+	int error;
+
+	if (!queue_id_is_valid(id))
+		return -EINVAL;
+	queue_path(q, from, id, old);
+	queue_path(q, to, id, new);
+	if (renameat(q->dirs[from], old, q->dirs[to], new) == 0)
+		return 0;
+	if (errno != ENOENT || !q->hashed[to])
+		return -errno;
+	error = queue_make_parents(q->dirs[to], new);
+	if (error != 0)
+		return error;
+	return renameat(q->dirs[from], old, q->dirs[to], new) == 0 ? 0 : -errno;
+}
+
+int queue_file_remove(struct queue *q, enum queue_name in, struct str id)
+{
+	char path[QUEUE_PATH_MAX];
+
+	if (!queue_id_is_valid(id))
+		return -EINVAL;
+	queue_path(q, in, id, path);
+	return unlinkat(q->dirs[in], path, 0) == 0 ? 0 : -errno;
+}
+
+int queue_file_set_time(int fd, int64_t when_s)
+{
+	const struct timespec times[2] = {
+		{.tv_sec = (time_t)when_s},
+		{.tv_sec = (time_t)when_s},
+	};
+
+	return futimens(fd, times) == 0 ? 0 : -errno;
+}
+
+/* ---- writing
+ * ------------------------------------------------------------------- */
+
+int write_at(int fd, uint64_t offset, struct str bytes)
+{
+	while (bytes.n > 0) {
+		ssize_t put = pwrite(fd, bytes.p, bytes.n, (off_t)offset);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -errno;
+		if (put == 0)
+			return -EIO;
+		offset += (uint64_t)put;
+		bytes = str_after(bytes, (size_t)put);
+	}
+	return 0;
+}
+
+int queue_append(int fd, uint64_t *end, struct str records)
+{
+	int error = write_at(fd, *end, records);
+
+	if (error == 0)
+		*end += records.n;
+	else /* leave no half record behind; the next one goes here anyway */
+		(void)!ftruncate(fd, (off_t)*end);
+	return error;
+}
