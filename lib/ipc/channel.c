@@ -203,7 +203,8 @@ static const struct stream_io channel_io = {
 /* ---- life ------------------------------------------------------------------
  */
 
-int channel_open_stream(struct stream *s, struct channel **out)
+/* Takes: s. */
+static int open_stream(struct stream *s, struct channel **out)
 {
 	struct channel *ch = calloc(1, sizeof(*ch));
 
@@ -237,7 +238,7 @@ int channel_open(int fd, struct channel **out)
 		(void)close(fd);
 		return error;
 	}
-	return channel_open_stream(s, out);
+	return open_stream(s, out);
 }
 
 /* Connect; a full backlog (EAGAIN) is tried again until the deadline. */
@@ -414,14 +415,11 @@ int channel_post(struct channel *ch, const struct buf *frame, const int *fds,
 	return error;
 }
 
-int channel_send(struct channel *ch, const struct buf *frame, const int *fds,
-		 unsigned fd_count, int64_t deadline)
+int channel_drain(struct channel *ch, int64_t deadline)
 {
-	int error = channel_post(ch, frame, fds, fd_count);
 	uint64_t mine = ch->posted;
+	int error = 0;
 
-	if (error != 0)
-		return error;
 	ch->users++;
 	while (error == 0 && ch->done < mine && !ch->broken)
 		error = waitq_wait(&ch->sent, deadline);
@@ -429,6 +427,14 @@ int channel_send(struct channel *ch, const struct buf *frame, const int *fds,
 		error = -EPIPE;
 	leave(ch);
 	return error;
+}
+
+int channel_send(struct channel *ch, const struct buf *frame, const int *fds,
+		 unsigned fd_count, int64_t deadline)
+{
+	int error = channel_post(ch, frame, fds, fd_count);
+
+	return error != 0 ? error : channel_drain(ch, deadline);
 }
 
 /* ---- receiving -------------------------------------------------------------

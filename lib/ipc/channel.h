@@ -27,9 +27,6 @@ struct why;
  * Returns: 0, -ENOMEM or -errno. */
 MUST_USE int channel_open(int fd, struct channel **out);
 
-/* The same for a stream whose first bytes have been looked at.  Takes: s. */
-MUST_USE int channel_open_stream(struct stream *s, struct channel **out);
-
 /* Connect to the Unix socket `path`.  Blocks: until connected or `deadline`.
  * Returns: 0 or -errno with words in `why`. */
 MUST_USE int channel_connect(const char *path, int64_t deadline,
@@ -57,8 +54,12 @@ MUST_USE int channel_post(struct channel *ch, const struct buf *frame,
 
 /* The same, and wait until it has been handed to the system.
  * Returns: also -ETIMEDOUT, -ECANCELED (it is sent nevertheless). */
-MUST_USE int channel_send(struct channel *ch, const struct buf *frame,
-			  const int *fds, unsigned fd_count, int64_t deadline);
+int channel_send(struct channel *ch, const struct buf *frame, const int *fds,
+		 unsigned fd_count, int64_t deadline);
+
+/* Wait until all that was posted has been handed to the system.
+ * Returns: 0; -EPIPE; -ETIMEDOUT, -ECANCELED. */
+int channel_drain(struct channel *ch, int64_t deadline);
 
 /* Wait for the next message.
  * Fills:   *m, which borrows from `ch` until the next channel_receive(); its

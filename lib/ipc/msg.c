@@ -211,10 +211,15 @@ int msg_take_fd(struct msg *m)
 	return fd;
 }
 
-int msg_finish(struct msg *m)
+void msg_drop(struct msg *m)
 {
 	for (unsigned i = 0; i < m->fd_count; i++)
 		(void)close(m->fds[i]);
 	m->fd_count = 0;
+}
+
+int msg_finish(struct msg *m)
+{
+	msg_drop(m);
 	return m->error;
 }

@@ -117,4 +117,7 @@ MUST_USE int msg_take_fd(struct msg *m);
  *          -EBADMSG. */
 MUST_USE int msg_finish(struct msg *m);
 
+/* The same, when nobody asks. */
+void msg_drop(struct msg *m);
+
 #endif
