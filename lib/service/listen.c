@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+/* Taking connections, each into a fiber of its own.
+ *
+ * The listening sockets are shared with the other workers of the service, so
+ * one connection is taken per turn of the loop: who is busy turns slowly and
+ * leaves more to the others.  A place among the service's maxproc sessions is
+ * taken before the connection is: what does not fit waits in the kernel. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/why.h"
+#include "rt/loop.h"
+#include "service/inside.h"
+#include "stats/slots.h"
+
+enum {
+	FULL_POLL_MS = 20, /* another worker's session may have ended */
+	TELL_EVERY_MS = 1000,
+	BUSY_SESSIONS = 4,
+	PAUSE_MS = 500, /* after an error of accept() */
+};
+
+/* ---- one session ------------------------------------------------------------
+ */
+
+static void session_end(struct service_session *s)
+{
+	struct service_env *env = s->env;
+	struct service_inside *in = env->inside;
+
+	list_remove(&s->node);
+	in->session_count--;
+	if (in->session_count == 0)
+		in->idle_since = clock_now();
+	free(s);
+	if (!in->service->counts_itself) {
+		slots_give(in->slot);
+		waitq_wake_one(&in->slots_q);
+	}
+	waitq_wake_all(&in->work_q);
+}
+
+static void session_main(void *arg)
+{
+	struct service_session *s = arg;
+
+	s->env->inside->service->accept(s->env, s->fd, s->on);
+	session_end(s);
+}
+
+/* Takes: fd, and the place that was taken for it. */
+static void session_begin(struct service_listening *l, int fd)
+{
+	struct service_inside *in = l->env->inside;
+	struct service_session *s = calloc(1, sizeof(*s));
+
+	if (s != NULL) {
+		*s = (struct service_session){
+			.env = l->env, .on = &l->is, .fd = fd};
+		list_init(&s->node);
+		s->fiber = fiber_spawn(session_main, s);
+	}
+	if (s == NULL || s->fiber == NULL) {
+		log_warning("out of memory: a connection is dropped");
+		free(s);
+		(void)close(fd);
+		if (!in->service->counts_itself)
+			slots_give(in->slot);
+		return;
+	}
+	list_append(&in->sessions, &s->node);
+	in->session_count++;
+}
+
+void service_sessions_cancel(struct service_env *env)
+{
+	LIST_EACH(node, &env->inside->sessions)
+	{
+		fiber_cancel(CONTAINER_OF(node, struct service_session, node)
+				     ->fiber);
+	}
+}
+
+/* ---- places
+ * --------------------------------------------------------------------- */
+
+static void tell_sometimes(struct service_env *env, char what, int64_t *told)
+{
+	int64_t now = clock_now();
+
+	if (*told != 0 && now - *told < TELL_EVERY_MS)
+		return;
+	*told = now;
+	service_control_tell(env, what);
+}
+
+/* Wait for a place while the worker serves.  Returns: as every wait. */
+static int take_place(struct service_env *env, int64_t deadline)
+{
+	struct service_inside *in = env->inside;
+
+	while (!slots_take(in->slot, env->maxproc)) {
+		int64_t until = clock_deadline(FULL_POLL_MS);
+		int error;
+
+		tell_sometimes(env, SERVICE_FULL, &in->full_told);
+		error = waitq_wait(&in->slots_q,
+				   until < deadline ? until : deadline);
+		if (error == -ETIMEDOUT && clock_now() < deadline)
+			error = 0;
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
+int service_slot_take(struct service_env *env, int64_t deadline)
+{
+	int error = take_place(env, deadline);
+
+	if (error == 0)
+		env->inside->slots_taken++;
+	return error;
+}
+
+void service_slot_give(struct service_env *env)
+{
+	struct service_inside *in = env->inside;
+
+	slots_give(in->slot);
+	in->slots_taken--;
+	if (in->slots_taken == 0)
+		in->idle_since = clock_now();
+	waitq_wake_one(&in->slots_q);
+	waitq_wake_all(&in->work_q);
+}
+
+/* ---- accepting
+ * --------------------------------------------------------------------- */
+
+/* Whether accept() failed for a reason that is over the next time. */
+static bool is_passing(int error)
+{
+	switch (error) {
+	case EAGAIN:
+	case EINTR:
+	case ECONNABORTED:
+	case EPROTO:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+	case EPERM:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void accept_one(struct service_listening *l)
+{
+	struct service_inside *in = l->env->inside;
+	int fd = accept4(l->is.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int error = errno;
+
+	if (fd >= 0) {
+		session_begin(l, fd);
+		if (in->session_count > BUSY_SESSIONS)
+			tell_sometimes(l->env, SERVICE_BUSY, &in->busy_told);
+		return;
+	}
+	if (!in->service->counts_itself) {
+		slots_give(in->slot);
+		waitq_wake_one(&in->slots_q);
+	}
+	if (is_passing(error))
+		return;
+	log_warning("accept connection: %s", strerror(error));
+	(void)fiber_sleep(clock_deadline(PAUSE_MS));
+}
+
+static void accept_main(void *arg)
+{
+	struct service_listening *l = arg;
+	struct service_inside *in = l->env->inside;
+
+	while (in->phase == SERVICE_SERVING) {
+		int error = watch_wait(&l->watch, FD_READ, DEADLINE_NEVER);
+
+		if (error == -ECANCELED || in->phase != SERVICE_SERVING)
+			break;
+		if (error == 0 && !in->service->counts_itself)
+			error = take_place(l->env, DEADLINE_NEVER);
+		if (error == -ECANCELED)
+			break;
+		if (error != 0) {
+			log_warning("wait for connections: %s",
+				    strerror(-error));
+			(void)fiber_sleep(clock_deadline(PAUSE_MS));
+			continue;
+		}
+		accept_one(l);
+	}
+	watch_release(&l->watch);
+	(void)close(l->is.fd);
+	l->is.fd = -1;
+	l->fiber = NULL;
+	in->listening--;
+	waitq_wake_all(&in->work_q);
+}
+
+int service_listen_start(struct service_env *env)
+{
+	struct service_inside *in = env->inside;
+
+	for (size_t i = 0; i < in->listener_count; i++) {
+		struct service_listening *l = &in->listeners[i];
+
+		watch_init(&l->watch, l->is.fd);
+		l->fiber = fiber_spawn(accept_main, l);
+		if (l->fiber == NULL)
+			return -ENOMEM;
+		in->listening++;
+	}
+	return 0;
+}
+
+void service_listen_stop(struct service_env *env)
+{
+	struct service_inside *in = env->inside;
+
+	for (size_t i = 0; i < in->listener_count; i++)
+		if (in->listeners[i].fiber != NULL)
+			fiber_cancel(in->listeners[i].fiber);
+}
