@@ -40,7 +40,7 @@ void buf_reset(struct buf *b);
  * and `failed` is set. */
 bool buf_put(struct buf *b, struct str s);
 bool buf_put_byte(struct buf *b, char c);
-bool buf_put_u64(struct buf *b, uint64_t value); /* decimal */
+bool buf_put_u64(struct buf *b, uint64_t value);   /* decimal */
 bool buf_put_hex(struct buf *b, struct str bytes); /* lower case */
 bool buf_putf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool buf_vputf(struct buf *b, const char *fmt, va_list args) PRINTF_LIKE(2, 0);

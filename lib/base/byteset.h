@@ -23,12 +23,12 @@ static inline bool byteset_has(const struct byteset *set, char c)
 void byteset_add(struct byteset *set, struct str bytes);
 void byteset_add_range(struct byteset *set, char from, char to);
 
-extern const struct byteset byteset_digit;  /* 0-9 */
-extern const struct byteset byteset_alpha;  /* A-Z a-z */
-extern const struct byteset byteset_alnum;  /* A-Z a-z 0-9 */
-extern const struct byteset byteset_blank;  /* space, tab */
-extern const struct byteset byteset_space;  /* space, tab, CR, LF, VT, FF */
-extern const struct byteset byteset_atext;  /* RFC 5322 3.2.3 atext */
+extern const struct byteset byteset_digit;     /* 0-9 */
+extern const struct byteset byteset_alpha;     /* A-Z a-z */
+extern const struct byteset byteset_alnum;     /* A-Z a-z 0-9 */
+extern const struct byteset byteset_blank;     /* space, tab */
+extern const struct byteset byteset_space;     /* space, tab, CR, LF, VT, FF */
+extern const struct byteset byteset_atext;     /* RFC 5322 3.2.3 atext */
 extern const struct byteset byteset_separator; /* space, tab, CR, LF, comma */
 
 #endif

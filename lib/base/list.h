@@ -4,7 +4,8 @@
  *	struct list jobs;               list_init(&jobs);
  *	struct job { struct list node; … };
  *	list_append(&jobs, &job->node);
- *	LIST_EACH(n, &jobs) { struct job *j = CONTAINER_OF(n, struct job, node); }
+ *	LIST_EACH(n, &jobs) { struct job *j = CONTAINER_OF(n, struct job, node);
+ *}
  *
  * A node that is in no list points at itself, so removing twice is harmless. */
 #ifndef BASE_LIST_H

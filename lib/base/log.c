@@ -4,9 +4,11 @@
  * A line is built on the stack and goes out in one call; nothing is allocated.
  * The second's stamp is formatted once per second and thread, the process
  * number once per process.  The socket of syslog is connected when logging
- * begins, so that it survives a chroot, and a line that it does not take at
- * once is dropped and counted; the count is told when it takes lines again.
- * Lines may come from any thread; log_open() and log_set_fd() only from one. */
+ * begins, so that it survives a chroot.  Lines that it does not take at once
+ * wait, in order, in a backlog of fixed size, which every later line and
+ * log_flush() try to empty; what the backlog cannot hold is dropped and
+ * counted, and the count is told when syslog takes lines again. Lines may come
+ * from any thread; log_open() and log_set_fd() only from one. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -23,6 +25,7 @@
 
 #define LOG_SOCKET "/dev/log"
 #define TAG_MAX 128
+#define BACKLOG_MAX (64 * 1024)
 #define STAMP_MAX 16 /* "Mon dd hh:mm:ss " */
 
 static struct {
@@ -33,10 +36,12 @@ static struct {
 	char host[TAG_MAX];
 	pid_t pid;
 	int fd;
-	pthread_mutex_t lock; /* guards what follows */
-	int socket;	      /* -1: none */
-	int64_t retry_at;     /* no new connect before this instant */
-	unsigned long dropped;
+	pthread_mutex_t lock;  /* guards what follows */
+	int socket;	       /* -1: none */
+	int64_t retry_at;      /* no new connect before this instant */
+	unsigned long dropped; /* after what is in the backlog */
+	size_t backlog_n;
+	char backlog[BACKLOG_MAX]; /* u16 length, the line; and so on */
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .socket = -1, .fd = -1};
 
 static const struct {
@@ -141,8 +146,9 @@ static bool socket_send(struct str line)
 		if (send(state.socket, line.p, line.n,
 			 MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
 			return true;
-		if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR ||
-		    errno == EMSGSIZE)
+		if (errno == EMSGSIZE)
+			return true; /* it would never go: do not wait for it */
+		if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
 			return false;
 		(void)close(state.socket);
 		state.socket = -1;
@@ -167,14 +173,55 @@ static void tell_dropped(void)
 		state.dropped = 0;
 }
 
+/* Send what waits, oldest first.  Returns whether nothing waits any more. */
+static bool send_backlog(void)
+{
+	size_t sent = 0;
+
+	while (sent < state.backlog_n) {
+		uint16_t n;
+
+		memcpy(&n, state.backlog + sent, sizeof(n));
+		if (!socket_send(str_of(state.backlog + sent + sizeof(n), n)))
+			break;
+		sent += sizeof(n) + n;
+	}
+	if (sent > 0) {
+		state.backlog_n -= sent;
+		memmove(state.backlog, state.backlog + sent, state.backlog_n);
+	}
+	if (state.backlog_n == 0 && state.dropped > 0)
+		tell_dropped();
+	return state.backlog_n == 0 && state.dropped == 0;
+}
+
 static void to_syslog(struct str line)
 {
+	uint16_t n = (uint16_t)line.n; /* at most LOG_LINE_MAX */
+
 	(void)pthread_mutex_lock(&state.lock);
-	if (state.dropped > 0)
-		tell_dropped();
-	if (state.dropped > 0 || !socket_send(line))
+	if (send_backlog() && socket_send(line)) {
+		/* it is gone */
+	} else if (state.dropped > 0 ||
+		   line.n + sizeof(n) > BACKLOG_MAX - state.backlog_n) {
 		state.dropped++;
+	} else {
+		memcpy(state.backlog + state.backlog_n, &n, sizeof(n));
+		memcpy(state.backlog + state.backlog_n + sizeof(n), line.p,
+		       line.n);
+		state.backlog_n += sizeof(n) + line.n;
+	}
 	(void)pthread_mutex_unlock(&state.lock);
+}
+
+bool log_flush(void)
+{
+	bool empty;
+
+	(void)pthread_mutex_lock(&state.lock);
+	empty = !state.opts.to_syslog || send_backlog();
+	(void)pthread_mutex_unlock(&state.lock);
+	return empty;
 }
 
 static void to_fd(int fd, struct str line)
@@ -308,6 +355,7 @@ void log_fatal(const char *fmt, ...)
 	if (!state.opened || state.opts.to_stderr)
 		exit(1);
 	(void)sleep(1);
+	(void)log_flush();
 	_exit(1);
 }
 
@@ -316,6 +364,9 @@ void log_fatal(const char *fmt, ...)
 static void after_fork(void)
 {
 	state.pid = getpid();
+	/* What waits is the parent's to send. */
+	state.backlog_n = 0;
+	state.dropped = 0;
 	/* A thread that is gone now may have held it. */
 	(void)pthread_mutex_init(&state.lock, NULL);
 }

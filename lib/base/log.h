@@ -37,12 +37,12 @@ struct log_opts {
 	const char *tag;  /* syslog_name, "postfix"; with a master.cf -o
 			     override, "postfix/submission" */
 	const char *role; /* default role of this process */
-	bool to_syslog;   /* through /dev/log, facility `facility` */
-	int facility;     /* a LOG_xxx of syslog.h */
-	int fd;           /* also append lines, with a time stamp, to this
+	bool to_syslog;	  /* through /dev/log, facility `facility` */
+	int facility;	  /* a LOG_xxx of syslog.h */
+	int fd;		  /* also append lines, with a time stamp, to this
 			     descriptor; -1: none.  Borrowed for good. */
-	bool to_stderr;   /* also to standard error, without a stamp (commands) */
-	bool debug;       /* let LOG_LEVEL_DEBUG through */
+	bool to_stderr; /* also to standard error, without a stamp (commands) */
+	bool debug;	/* let LOG_LEVEL_DEBUG through */
 };
 
 /* Begin logging this way; call again to change it.  Copies the strings.
@@ -51,6 +51,11 @@ void log_open(const struct log_opts *opts);
 
 /* Replace only the descriptor (log rotation); -1: none. */
 void log_set_fd(int fd);
+
+/* Try again to send the lines that syslog has not taken yet; never waits.  Call
+ * it now and then where lines are rare, and before the process ends.
+ * Returns: whether none is left. */
+bool log_flush(void);
 
 /* Log one line.  `role` NULL: the process's own. */
 void log_line(enum log_level level, const char *role, const char *fmt, ...)

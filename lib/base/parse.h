@@ -14,7 +14,7 @@ struct buf;
 
 struct parse {
 	struct str rest; /* what has not been read */
-	bool failed;     /* something was missing or exceeded its maximum */
+	bool failed;	 /* something was missing or exceeded its maximum */
 };
 
 static inline struct parse parse_of(struct str s)

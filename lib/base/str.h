@@ -36,7 +36,10 @@ static_assert(sizeof(struct str) == 2 * sizeof(void *),
 /* A string literal, measured by the compiler: STR("EHLO").  STR_INIT is the
  * same where only a constant initialiser will do. */
 #define STR(literal) ((struct str)STR_INIT(literal))
-#define STR_INIT(literal) {"" literal "", sizeof(literal) - 1}
+#define STR_INIT(literal)                                                      \
+	{                                                                      \
+		"" literal "", sizeof(literal) - 1                             \
+	}
 
 /* The `n` bytes at `p`. */
 static inline struct str str_of(const void *p, size_t n)
@@ -116,7 +119,8 @@ bool str_next_word(struct str *s, const struct byteset *sep, struct str *word);
 
 /* Read `s`, all of it, as decimal digits.
  * Fills:   *value, only on success.
- * Returns: false when `s` is empty, holds anything but 0-9, or exceeds `max`. */
+ * Returns: false when `s` is empty, holds anything but 0-9, or exceeds `max`.
+ */
 MUST_USE bool str_to_u64(struct str s, uint64_t max, uint64_t *value);
 
 /* Copy `s` into dst[cap] as a C string: the only way out to code that wants
