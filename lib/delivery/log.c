@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "delivery/log.h"
+#include "mail/address.h"
 
 struct str outcome_action_str(enum outcome_action action)
 {
@@ -47,6 +48,19 @@ void delivery_format_delay(struct buf *to, int64_t span_us)
 		buf_putf(to, ".%02d", (int)hundredths);
 }
 
+void delivery_put_address(struct buf *to, struct str address)
+{
+	BUF_SCOPED quoted = BUF_INIT(QUEUE_ADDRESS_MAX * 2 + 2);
+
+	if (address.n == 0)
+		return;
+	/* What no quoting can carry is made printable by the log. */
+	if (mail_address_quote(&quoted, address))
+		buf_put(to, buf_str(&quoted));
+	else
+		buf_put(to, address);
+}
+
 /* delay= and delays=: before qmgr, in qmgr, connecting, transmitting. */
 static void put_delays(struct buf *to, const struct delivery_request *r,
 		       const struct delivery_times *t)
@@ -79,12 +93,15 @@ void delivery_log(const char *role, const struct delivery_request *request,
 	BUF_SCOPED line = BUF_INIT(LOG_LINE_MAX);
 	struct str relay = outcome->relay.n > 0 ? outcome->relay : STR("none");
 
-	buf_putf(&line, STR_FMT ": to=<" STR_FMT ">, ", STR_ARG(request->id),
-		 STR_ARG(recipient->address));
+	buf_putf(&line, STR_FMT ": to=<", STR_ARG(request->id));
+	delivery_put_address(&line, recipient->address);
+	buf_put(&line, STR(">, "));
 	if (recipient->original.n > 0 &&
-	    !str_eq(recipient->original, recipient->address))
-		buf_putf(&line, "orig_to=<" STR_FMT ">, ",
-			 STR_ARG(recipient->original));
+	    !str_eq(recipient->original, recipient->address)) {
+		buf_put(&line, STR("orig_to=<"));
+		delivery_put_address(&line, recipient->original);
+		buf_put(&line, STR(">, "));
+	}
 	buf_putf(&line, "relay=" STR_FMT, STR_ARG(relay));
 	if (times->conn_use > 1)
 		buf_putf(&line, ", conn_use=%u", times->conn_use);

@@ -33,4 +33,7 @@ struct str outcome_action_str(enum outcome_action action);
  * 0.05 0.12 1.2 12 123. */
 void delivery_format_delay(struct buf *to, int64_t span_us);
 
+/* Append an address as log lines have it, in external form. */
+void delivery_put_address(struct buf *to, struct str address);
+
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* lib/queue/message.h — what the queue knows of a message: its envelope.
  *
- * Addresses are in the form that SMTP has between < and > (a local part that
- * needs quotes has them); the null sender is the empty str.  All strs borrow:
- * in what a reader fills, from the arena it was given. */
+ * Addresses are in the internal form of mail/address.h (no quotes: protocols
+ * and logs use mail_address_quote()); the null sender is the empty str.  All
+ * strs borrow: in what a reader fills, from the arena it was given. */
 #ifndef QUEUE_MESSAGE_H
 #define QUEUE_MESSAGE_H
 
