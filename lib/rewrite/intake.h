@@ -46,7 +46,8 @@ MUST_USE int intake_site_open(const struct conf *conf,
 void intake_site_close(struct intake_site *site);
 DEFINE_CLEANUP(struct intake_site *, intake_site_close)
 
-/* ---- one message ------------------------------------------------------------ */
+/* ---- one message ------------------------------------------------------------
+ */
 
 enum intake_flag {
 	INTAKE_LOCAL = 1 << 0,	     /* complete header and addresses in it:
@@ -92,8 +93,8 @@ struct intake_origin {
 };
 
 struct intake_result {
-	uint64_t size;	/* of the content in the queue, with what we added */
-	unsigned code;	/* when intake_end() fails: the reply, 452 … */
+	uint64_t size;	  /* of the content in the queue, with what we added */
+	unsigned code;	  /* when intake_end() fails: the reply, 452 … */
 	const char *dsn;  /* "4.3.1" */
 	const char *text; /* "Error: insufficient system storage" */
 };
@@ -115,8 +116,8 @@ int intake_sender(struct intake *in, struct str address, uint32_t ret,
 /* One recipient.  `original` is the address before any rewriting, for the log
  * (empty: the same); `orcpt` decoded; `notify` an or of enum
  * recipient_notify. */
-int intake_recipient(struct intake *in, struct str address,
-		     struct str original, struct str orcpt, uint32_t notify);
+int intake_recipient(struct intake *in, struct str address, struct str original,
+		     struct str orcpt, uint32_t notify);
 
 /* How many recipients there are. */
 size_t intake_recipient_count(const struct intake *in);

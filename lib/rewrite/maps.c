@@ -106,8 +106,7 @@ int rewrite_maps_open(const struct conf *conf, const struct conf_common *common,
 				  m->params.masquerade_classes,
 				  &m->masquerade_classes, why);
 	if (rc == 0)
-		rc = maps_open("virtual_alias_maps",
-			       common->virtual_alias_maps,
+		rc = maps_open("virtual_alias_maps", common->virtual_alias_maps,
 			       &(struct table_opts){.fold_key = true,
 						    .value_max = VALUE_MAX,
 						    .timeout_ms = 60000},
@@ -154,7 +153,8 @@ bool rewrite_has_recipient_maps(const struct rewrite_maps *m)
 	return !maps_is_empty(m->aliases) || !maps_is_empty(m->recipient_bcc);
 }
 
-/* ---- one address out of a table's value ------------------------------------ */
+/* ---- one address out of a table's value ------------------------------------
+ */
 
 int rewrite_take_result(struct rewrite_maps *m, struct str found,
 			struct str asked, struct str ext, struct buf *out)
@@ -179,8 +179,8 @@ int rewrite_take_result(struct rewrite_maps *m, struct str found,
 	}
 	if (whole.failed)
 		return -E2BIG;
-	return address_complete(m->common, m->common->myorigin,
-				buf_str(&whole), out);
+	return address_complete(m->common, m->common->myorigin, buf_str(&whole),
+				out);
 }
 
 /* Replace *address by what `maps` say of it. */
@@ -222,7 +222,8 @@ static int apply_maps(struct rewrite_maps *m, struct maps *maps,
 	return buf_put(address, buf_str(&result)) ? 0 : -ENOMEM;
 }
 
-/* ---- masquerading ------------------------------------------------------------- */
+/* ---- masquerading
+ * ------------------------------------------------------------- */
 
 /* Cut *domain back to the first of masquerade_domains that it is below of;
  * "!domain" in the list leaves it alone. */
@@ -263,7 +264,8 @@ static int masquerade(struct rewrite_maps *m, struct buf *address)
 	return buf_put(address, domain) ? 0 : -ENOMEM;
 }
 
-/* ---- all of it for one address -------------------------------------------------- */
+/* ---- all of it for one address
+ * -------------------------------------------------- */
 
 int rewrite_address(struct rewrite_maps *m, enum rewrite_class place,
 		    bool mapped, struct str address, struct buf *out)
@@ -282,7 +284,8 @@ int rewrite_address(struct rewrite_maps *m, enum rewrite_class place,
 	return rc;
 }
 
-/* ---- copies ------------------------------------------------------------------------ */
+/* ---- copies
+ * ------------------------------------------------------------------------ */
 
 static int ask_bcc(struct rewrite_maps *m, struct maps *maps,
 		   struct str address, struct buf *out)

@@ -63,8 +63,8 @@ MUST_USE int rewrite_expand(struct rewrite_maps *m, struct str address,
  * Returns: 0, -EAGAIN, -ENOMEM. */
 MUST_USE int rewrite_sender_bcc(struct rewrite_maps *m, struct str sender,
 				struct buf *out);
-MUST_USE int rewrite_recipient_bcc(struct rewrite_maps *m,
-				   struct str recipient, struct buf *out);
+MUST_USE int rewrite_recipient_bcc(struct rewrite_maps *m, struct str recipient,
+				   struct buf *out);
 
 /* Whether anything at all is looked up for recipients: then the plain path
  * (complete and go on) will do. */
