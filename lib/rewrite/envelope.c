@@ -229,27 +229,8 @@ int intake_envelope_map(struct intake_envelope *e, struct rewrite_maps *m,
 /* ---- for the queue
  * ----------------------------------------------------------------- */
 
-/* *address in external form, in the arena. */
-static int quote(struct intake_envelope *e, struct str *address)
+void intake_envelope_finish(struct intake_envelope *e, struct envelope *out)
 {
-	BUF_SCOPED out = BUF_INIT(4 * REWRITE_ADDRESS_MAX);
-
-	if (!mail_address_quote(&out, *address))
-		return -EINVAL;
-	if (str_eq(buf_str(&out), *address))
-		return 0;
-	return copy(e, buf_str(&out), address);
-}
-
-int intake_envelope_finish(struct intake_envelope *e, struct envelope *out)
-{
-	int rc = e->sender.n > 0 ? quote(e, &e->sender) : 0;
-
-	for (size_t i = 0; rc == 0 && i < e->final_count; i++) {
-		rc = quote(e, &e->final[i].address);
-		if (rc == 0 && e->final[i].original.n > 0)
-			rc = quote(e, &e->final[i].original);
-	}
 	*out = (struct envelope){
 		.ret = e->ret,
 		.sender = e->sender,
@@ -259,5 +240,4 @@ int intake_envelope_finish(struct intake_envelope *e, struct envelope *out)
 		.recipients = e->final,
 		.recipient_count = e->final_count,
 	};
-	return rc;
 }

@@ -66,8 +66,7 @@ MUST_USE int intake_envelope_map_sender(struct intake_envelope *e,
 MUST_USE int intake_envelope_map(struct intake_envelope *e,
 				 struct rewrite_maps *m, bool mapped);
 
-/* The envelope for the queue: external forms.  Borrows from `e`. */
-MUST_USE int intake_envelope_finish(struct intake_envelope *e,
-				    struct envelope *out);
+/* The envelope for the queue.  Borrows from `e`. */
+void intake_envelope_finish(struct intake_envelope *e, struct envelope *out);
 
 #endif

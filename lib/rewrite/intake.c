@@ -345,7 +345,7 @@ static int complete(struct intake *in, struct envelope *e)
 		rc = in->error;
 	}
 	if (rc == 0)
-		rc = intake_envelope_finish(&in->envelope, e);
+		intake_envelope_finish(&in->envelope, e);
 	e->flags = envelope_flags(in);
 	return rc;
 }
