@@ -48,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check(s.p == text.p && s.n == text.n);
 	}
 	buf_reset(&addr);
-	(void)mail_address_unquote(&addr, text);
+	if (mail_address_unquote(&addr, text) == 0)
+		check(addr.n > 0);
 	(void)domain_is_valid(text, true);
 	return 0;
 }
