@@ -40,11 +40,6 @@ bool site_is_own_address(const struct site *s, struct str address);
 bool site_split(const struct site *s, struct str local, struct str *user,
 		struct str *ext);
 
-/* recipient_delimiter splitting without a site, for tests and commands. */
-bool site_split_with(struct str delimiter, bool owner_request_special,
-		     struct str double_bounce, struct str local,
-		     struct str *user, struct str *ext);
-
 /* myorigin, borrowed from the configuration. */
 struct str site_origin(const struct site *s);
 

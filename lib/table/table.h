@@ -103,8 +103,8 @@ void table_set_jailed(const char *path);
  * the jail: the worker should drain and be replaced.  Cheap. */
 bool table_any_stale(void);
 
-/* The tables this process may open for others, and whether there are such
- * types: visit the name and summary of every type that is built in. */
+/* Visit the types that are built in, in alphabetical order.  Start with
+ * *cursor = 0; returns false at the end. */
 bool table_next_type(size_t *cursor, struct str *name, struct str *summary);
 
 #endif

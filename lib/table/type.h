@@ -21,9 +21,12 @@ struct table {
 };
 
 enum table_type_flag {
-	/* A pattern or network table: asked for the whole key only, and case
-	 * is its own business. */
+	/* Asked for the whole key only, never for parts of it. */
 	TABLE_TYPE_WHOLE_KEY = 1 << 0,
+	/* Letter case is the type's own business: keys are not folded. */
+	TABLE_TYPE_OWN_CASE = 1 << 1,
+	/* Patterns and networks. */
+	TABLE_TYPE_PATTERN = TABLE_TYPE_WHOLE_KEY | TABLE_TYPE_OWN_CASE,
 };
 
 struct table_type {
@@ -37,7 +40,8 @@ struct table_type {
 	 * Returns 0 or -errno; after an error, close is not called. */
 	int (*open)(struct table *t, struct str name, struct why *why);
 
-	/* As table_ask().  `key` is folded already if opts say so; `value` is
+	/* As table_ask().  `key` is folded already if opts say so and the
+	 * type does not say OWN_CASE; `value` is
 	 * empty; limits are the caller's business. */
 	enum table_answer (*ask)(struct table *t, struct str key,
 				 struct buf *value);
@@ -55,7 +59,6 @@ struct table_type {
 #include "table/types.def"
 #undef TABLE_TYPE
 
-/* Ask another table for a part of the answer, inside ask(). */
 #define TABLE_SPEC_MAX ((size_t)8192) /* longest "type:name" */
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* static:text — every key has the value `text`.
+/* static:text, static:{text} — every key has the value `text`.
  *
  * The smallest type there is; copy this file to start another. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/why.h"
+#include "table/elements.h"
 #include "table/type.h"
 
 struct static_table {
@@ -22,9 +22,13 @@ static struct static_table *static_of(struct table *t)
 static int static_open(struct table *t, struct str name, struct why *why)
 {
 	struct static_table *st = static_of(t);
+	struct str inside;
 
+	elements_unbrace(name, &inside);
+	if (name.p[0] == '{')
+		name = inside;
 	buf_init(&st->text, name.n);
-	if (!buf_put(&st->text, name))
+	if (!buf_put(&st->text, name) && name.n > 0)
 		return why_fail(why, -ENOMEM, "static: out of memory");
 	return 0;
 }
@@ -33,8 +37,8 @@ static enum table_answer static_ask(struct table *t, struct str key,
 				    struct buf *value)
 {
 	(void)key; /* all keys are alike here */
-	return buf_put(value, buf_str(&static_of(t)->text)) ? TABLE_FOUND
-							    : TABLE_LATER;
+	buf_put(value, buf_str(&static_of(t)->text));
+	return TABLE_FOUND;
 }
 
 static void static_close(struct table *t)

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/* lib/table/filewatch.h — noticing that a file has changed.
+ *
+ * The file is kept open, so that a process in a jail notices too that it was
+ * written to, or replaced and removed; outside of a jail the path is looked at
+ * as well. */
+#ifndef TABLE_FILEWATCH_H
+#define TABLE_FILEWATCH_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+
+struct why;
+
+struct filewatch {
+	int fd;	    /* open for reading; -1: nothing is watched */
+	char *path; /* owned */
+	struct stat seen;
+	int64_t look_at; /* not before */
+};
+
+/* Open `path` (a copy is kept) and remember what it looks like.
+ * Returns: 0 or -errno, with `w` empty. */
+MUST_USE int filewatch_open(struct filewatch *w, struct str path);
+
+/* Close and forget.  An empty or all-zero-but-fd -1 `w` is allowed. */
+void filewatch_close(struct filewatch *w);
+
+/* Whether the file has changed since filewatch_open(), or was replaced.  Looks
+ * at most once a second, unless `now`. */
+bool filewatch_changed(struct filewatch *w, bool now);
+
+/* Open the path again, which may be another file by now.
+ * Returns: 0 or -errno, and then `w` is as it was. */
+MUST_USE int filewatch_again(struct filewatch *w);
+
+#endif
