@@ -96,7 +96,8 @@ static int file_commit(struct drop_file *f)
 	int dir;
 	int rc = 0;
 
-	if (fchmod(f->fd, 0700) < 0 || fsync(f->fd) < 0)
+	/* pickup reads it as mail_owner; the directory keeps others out. */
+	if (fchmod(f->fd, 0744) < 0 || fsync(f->fd) < 0)
 		return -errno;
 	/* The name too.  The directory is write-only for us, so it can be
 	 * opened only where the caller is its owner; elsewhere fsync of a new
