@@ -39,8 +39,8 @@ struct conf_opts {
 	const char *dir;		       /* NULL: conf_default_dir() */
 	const struct conf_override *overrides; /* later ones win */
 	size_t override_count;
-	bool quiet;    /* log no warnings */
-	bool may_lack; /* no main.cf is an empty one (postconf -d) */
+	bool quiet;	    /* log no warnings */
+	bool defaults_only; /* do not read main.cf (postconf -d) */
 };
 
 /* Read DIR/main.cf.
@@ -124,12 +124,11 @@ enum expand_answer {
  * conditionals and comparisons of ${…}. */
 struct expand_names {
 	void *arg;
-	/* The value of `name`, borrowed until the next call.  `depth` counts
-	 * from 0. */
+	/* The value of `name`, borrowed until the next call. */
 	enum expand_answer (*find)(void *arg, struct str name,
 				   struct str *value);
-	bool recurse;	   /* expand what is found, too */
-	bool keep_unknown; /* leave $name of an absent name as it stands */
+	bool recurse; /* expand what is found, too: it must then stay valid
+			 until the whole expansion ends */
 	const struct byteset *allowed; /* bytes outside of it become '_' in
 					  what find() gave; NULL: all */
 };
