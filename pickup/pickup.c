@@ -80,9 +80,9 @@ static int start_one(struct pickup *p, const char *name)
 	if (rc < 0)
 		return rc;
 	job = calloc(1, sizeof(*job));
-	if (job != NULL) {
+	if (job != NULL &&
+	    str_to_c(str_of_c(name), job->name, sizeof(job->name))) {
 		job->pickup = p;
-		(void)str_to_c(str_of_c(name), job->name, sizeof(job->name));
 		if (map_put(p->busy, str_of_c(name), job, NULL) == 0 &&
 		    fiber_spawn(take_one, job) != NULL)
 			return 0;

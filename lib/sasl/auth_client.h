@@ -23,8 +23,8 @@ struct buf;
 struct why;
 
 enum auth_answer {
-	AUTH_YES,      /* auth_exchange_user() says who it is */
-	AUTH_NO,       /* wrong, unknown, or malformed; _reason() may say more */
+	AUTH_YES, /* auth_exchange_user() says who it is */
+	AUTH_NO,  /* wrong, unknown, or malformed; _reason() may say more */
 	AUTH_CONTINUE, /* _challenge() is to be answered */
 	AUTH_LATER,    /* the auth process is away or cannot tell now */
 };
