@@ -1,11 +1,11 @@
-"""Fixtures of the system tests.  A test that needs a program which is not
+"""Fixtures of the system, comparison and crash tests.  A test that needs a program which is not
 there fails: ./check installs them all."""
 import pathlib
 import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "tools"))
 
 import harness  # noqa: E402
 
