@@ -57,6 +57,16 @@ enum entry_trouble entry_split(struct str line, struct str *key,
 	return key->n > 0 && value->n > 0 ? ENTRY_OK : ENTRY_NO_VALUE;
 }
 
+bool entry_fold(struct buf *to, struct str key)
+{
+	for (size_t i = 0; i < key.n; i++) {
+		char c = key.p[i];
+
+		buf_put_byte(to, c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
+	}
+	return !to->failed;
+}
+
 bool entry_looks_like_alias(struct str key, struct str value)
 {
 	return str_ends(key, STR(":")) && !str_begins(value, STR(":"));

@@ -25,6 +25,9 @@ const char *entry_words(enum entry_trouble trouble);
 enum entry_trouble entry_split(struct str line, struct str *key,
 			       struct str *value);
 
+/* Append `key` with A-Z in lower case.  Returns false when it does not fit. */
+bool entry_fold(struct buf *to, struct str key);
+
 /* Whether a key ends in ':', which hints at an alias file. */
 bool entry_looks_like_alias(struct str key, struct str value);
 

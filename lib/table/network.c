@@ -30,10 +30,11 @@ static bool mask(struct network *n)
 
 	for (unsigned i = 0; i < length_max(n) / 8; i++) {
 		unsigned keep = n->length > i * 8 ? n->length - i * 8 : 0;
-		uint8_t m = keep >= 8 ? 0xff : (uint8_t)(0xff00u >> keep);
+		unsigned m = 0xff00u >> (keep < 8 ? keep : 8) & 0xffu;
+		unsigned bits = n->bits[i];
 
-		any |= (n->bits[i] & (uint8_t)~m) != 0;
-		n->bits[i] &= m;
+		any |= (bits & ~m) != 0;
+		n->bits[i] = (uint8_t)(bits & m);
 	}
 	return any;
 }

@@ -40,14 +40,7 @@ static int add_line(struct texthash_table *h, struct pairs *pairs,
 			    "is this an alias file?",
 			    path, number);
 	if (h->base.opts.fold_key) {
-		for (size_t i = 0; i < key.n; i++) {
-			char c = key.p[i];
-
-			buf_put_byte(&folded, c >= 'A' && c <= 'Z'
-						      ? (char)(c | 0x20)
-						      : c);
-		}
-		if (folded.failed)
+		if (!entry_fold(&folded, key))
 			return -ENOMEM;
 		key = buf_str(&folded);
 	}
