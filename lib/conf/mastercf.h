@@ -64,9 +64,17 @@ struct master_entry {
 MUST_USE int mastercf_load(const char *dir, const struct conf *c,
 			   struct mastercf **out, struct why *why);
 
-/* The same for a text; `path` is for messages.  `quiet`: no warnings. */
+enum mastercf_flag {
+	MASTERCF_QUIET = 1 << 0,
+	/* For tools that show or edit the file: keep entries that a later one
+	 * replaces, and -o without name=value (it stays in args). */
+	MASTERCF_AS_WRITTEN = 1 << 1,
+};
+
+/* The same for a text; `path` is for messages, `flags` an or of enum
+ * mastercf_flag. */
 MUST_USE int mastercf_parse(struct str text, const char *path,
-			    const struct conf *c, bool quiet,
+			    const struct conf *c, unsigned flags,
 			    struct mastercf **out, struct why *why);
 
 void mastercf_free(struct mastercf *m);
