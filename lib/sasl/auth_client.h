@@ -92,6 +92,6 @@ struct str auth_exchange_reason(const struct auth_exchange *x);
 
 /* An extra field of the last answer ("ticket", "uid"), empty when it is not
  * there. */
-struct str auth_exchange_field(const struct auth_exchange *x, struct str name);
+struct str auth_exchange_field(struct auth_exchange *x, struct str name);
 
 #endif
