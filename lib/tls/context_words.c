@@ -183,7 +183,8 @@ static bool is_group(struct str name)
 int context_set_curves(SSL_CTX *context, const struct context_opts *opts,
 		       struct why *why)
 {
-	BUF_SCOPED list = BUF_INIT(1024);
+	BUF_SCOPED list = BUF_INIT(1023);
+	char text[1024];
 	struct str names = opts->eecdh_curves;
 	struct str word;
 
@@ -202,8 +203,8 @@ int context_set_curves(SSL_CTX *context, const struct context_opts *opts,
 	}
 	if (list.n == 0)
 		buf_put(&list, str_of_c(default_curves));
-	if (list.failed ||
-	    SSL_CTX_set1_groups_list(context, buf_cstr(&list)) != 1)
+	if (!str_to_c(buf_str(&list), text, sizeof(text)) ||
+	    SSL_CTX_set1_groups_list(context, text) != 1)
 		return why_fail(why, -EINVAL, "TLS curves: %s",
 				openssl_words());
 	return 0;
