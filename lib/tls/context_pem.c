@@ -89,51 +89,55 @@ static int pair_take_cert(struct pair *p, X509_INFO *info)
 	return 0;
 }
 
-/* Go through all PEM blocks of `pem`.  Where `many`, a further key begins a
- * further pair; otherwise it is passed over. */
-static int use_blocks(SSL_CTX *context, STACK_OF(X509_INFO) * blocks, bool many,
-		      struct str file, size_t *loaded, struct why *why)
+/* Gives: the key of the block; NULL when there is none. */
+static EVP_PKEY *take_key(X509_INFO *info)
 {
-	struct pair p = {NULL, NULL, NULL};
-	int error = 0;
+	EVP_PKEY *key = NULL;
 
+	if (info->x_pkey != NULL) {
+		key = info->x_pkey->dec_pkey;
+		info->x_pkey->dec_pkey = NULL;
+	}
+	return key;
+}
+
+enum { TAKE_CERTS = 1 << 0, TAKE_KEYS = 1 << 1 };
+
+/* The PEM blocks of a file that was read.
+ * Gives: *out.  Returns: 0 or -EINVAL with words. */
+static int parse_blocks(const struct buf *pem, struct str file,
+			STACK_OF(X509_INFO) * *out, struct why *why)
+{
+	BIO *bio = BIO_new_mem_buf(pem->p, (int)pem->n);
+
+	*out = bio == NULL ? NULL
+			   : PEM_X509_INFO_read_bio(bio, NULL, no_phrase, NULL);
+	BIO_free(bio);
+	if (*out == NULL)
+		return why_fail(why, -EINVAL, STR_FMT ": %s", STR_ARG(file),
+				openssl_words());
+	return 0;
+}
+
+/* Add what `file` has to the pair; the first key counts. */
+static int gather(struct pair *p, const struct files *files, struct str file,
+		  int what, struct why *why)
+{
+	struct buf pem = BUF_INIT(PEM_FILE_MAX);
+	STACK_OF(X509_INFO) *blocks = NULL;
+	int error = files_read(files, file, &pem, why);
+
+	if (error == 0)
+		error = parse_blocks(&pem, file, &blocks, why);
+	wipe(&pem);
 	for (int i = 0; error == 0 && i < sk_X509_INFO_num(blocks); i++) {
 		X509_INFO *info = sk_X509_INFO_value(blocks, i);
 
-		if (info->x_pkey != NULL && info->x_pkey->dec_pkey != NULL) {
-			if (p.key != NULL && many) {
-				error = pair_use(context, &p, file, loaded,
-						 why);
-				pair_release(&p);
-			}
-			if (p.key == NULL) {
-				p.key = info->x_pkey->dec_pkey;
-				info->x_pkey->dec_pkey = NULL;
-			}
-		}
-		if (error == 0 && info->x509 != NULL)
-			error = pair_take_cert(&p, info);
+		if ((what & TAKE_KEYS) != 0 && p->key == NULL)
+			p->key = take_key(info);
+		if ((what & TAKE_CERTS) != 0 && info->x509 != NULL)
+			error = pair_take_cert(p, info);
 	}
-	if (error == 0)
-		error = pair_use(context, &p, file, loaded, why);
-	pair_release(&p);
-	return error;
-}
-
-static int use_pem(SSL_CTX *context, const struct buf *pem, bool many,
-		   struct str file, size_t *loaded, struct why *why)
-{
-	BIO *bio = BIO_new_mem_buf(pem->p, (int)pem->n);
-	STACK_OF(X509_INFO) *blocks = NULL;
-	int error;
-
-	if (bio != NULL)
-		blocks = PEM_X509_INFO_read_bio(bio, NULL, no_phrase, NULL);
-	BIO_free(bio);
-	if (blocks == NULL)
-		return why_fail(why, -EINVAL, STR_FMT ": %s", STR_ARG(file),
-				openssl_words());
-	error = use_blocks(context, blocks, many, file, loaded, why);
 	sk_X509_INFO_pop_free(blocks, X509_INFO_free);
 	return error;
 }
@@ -142,20 +146,72 @@ static int load_pair(SSL_CTX *context, struct str cert_file,
 		     struct str key_file, const struct files *files,
 		     size_t *loaded, struct why *why)
 {
-	struct buf pem = BUF_INIT(PEM_FILE_MAX);
+	struct pair p = {NULL, NULL, NULL};
+	bool apart = is_named(key_file) && !str_eq(key_file, cert_file);
 	int error = 0;
 
 	if (!is_named(cert_file))
 		return 0;
-	if (is_named(key_file) && !str_eq(key_file, cert_file)) {
-		error = files_read(files, key_file, &pem, why);
+	if (apart)
+		error = gather(&p, files, key_file, TAKE_KEYS, why);
+	if (error == 0)
+		error = gather(&p, files, cert_file,
+			       apart ? TAKE_CERTS : TAKE_CERTS | TAKE_KEYS,
+			       why);
+	if (error == 0)
+		error = pair_use(context, &p, cert_file, loaded, why);
+	pair_release(&p);
+	return error;
+}
+
+/* ---- chains: a key, its certificate and chain; then the next --------------
+ */
+
+static int use_chains(SSL_CTX *context, STACK_OF(X509_INFO) * blocks,
+		      struct str files, size_t *loaded, struct why *why)
+{
+	struct pair p = {NULL, NULL, NULL};
+	int error = 0;
+
+	for (int i = 0; error == 0 && i < sk_X509_INFO_num(blocks); i++) {
+		X509_INFO *info = sk_X509_INFO_value(blocks, i);
+		EVP_PKEY *key = take_key(info);
+
+		if (key != NULL && p.key != NULL) {
+			error = pair_use(context, &p, files, loaded, why);
+			pair_release(&p);
+		}
+		if (key != NULL)
+			p.key = key;
+		if (error == 0 && info->x509 != NULL)
+			error = pair_take_cert(&p, info);
+	}
+	if (error == 0)
+		error = pair_use(context, &p, files, loaded, why);
+	pair_release(&p);
+	return error;
+}
+
+static int load_chains(SSL_CTX *context, struct str list,
+		       const struct files *files, size_t *loaded,
+		       struct why *why)
+{
+	struct buf pem = BUF_INIT(PEM_FILE_MAX);
+	STACK_OF(X509_INFO) *blocks = NULL;
+	struct str rest = list;
+	struct str file;
+	int error = 0;
+
+	while (error == 0 && str_next_word(&rest, &byteset_separator, &file)) {
+		error = files_read(files, file, &pem, why);
 		buf_put_byte(&pem, '\n');
 	}
 	if (error == 0)
-		error = files_read(files, cert_file, &pem, why);
-	if (error == 0)
-		error = use_pem(context, &pem, false, cert_file, loaded, why);
+		error = parse_blocks(&pem, list, &blocks, why);
 	wipe(&pem);
+	if (error == 0)
+		error = use_chains(context, blocks, list, loaded, why);
+	sk_X509_INFO_pop_free(blocks, X509_INFO_free);
 	return error;
 }
 
@@ -163,28 +219,17 @@ int context_load_pairs(SSL_CTX *context, const struct context_opts *opts,
 		       const struct files *files, size_t *loaded,
 		       struct why *why)
 {
-	struct str list = opts->chain_files;
-	struct buf pem = BUF_INIT(PEM_FILE_MAX);
-	struct str file;
-	int error = 0;
+	int error;
 
 	*loaded = 0;
-	if (!is_named(list)) {
-		error = load_pair(context, opts->cert_file, opts->key_file,
-				  files, loaded, why);
-		if (error == 0)
-			error = load_pair(context, opts->eccert_file,
-					  opts->eckey_file, files, loaded, why);
-		return error;
-	}
-	while (error == 0 && str_next_word(&list, &byteset_separator, &file)) {
-		error = files_read(files, file, &pem, why);
-		buf_put_byte(&pem, '\n');
-	}
+	if (is_named(opts->chain_files))
+		return load_chains(context, opts->chain_files, files, loaded,
+				   why);
+	error = load_pair(context, opts->cert_file, opts->key_file, files,
+			  loaded, why);
 	if (error == 0)
-		error = use_pem(context, &pem, true, opts->chain_files, loaded,
-				why);
-	wipe(&pem);
+		error = load_pair(context, opts->eccert_file, opts->eckey_file,
+				  files, loaded, why);
 	return error;
 }
 

@@ -11,22 +11,10 @@
 /* What separates the words of all three lists: blanks, commas, colons. */
 static bool next_word(struct str *list, struct str *word)
 {
-	while (str_next_word(list, &byteset_separator, word)) {
-		while (str_eat(word, STR(":")))
-			;
-		if (word->n == 0)
-			continue;
-		if (str_find_byte(*word, ':') != SIZE_MAX) {
-			/* Give back what is behind the colon. */
-			size_t n = str_find_byte(*word, ':');
+	struct byteset separators = byteset_separator;
 
-			list->n += (size_t)(list->p - (word->p + n));
-			list->p = word->p + n;
-			word->n = n;
-		}
-		return true;
-	}
-	return false;
+	byteset_add(&separators, STR(":"));
+	return str_next_word(list, &separators, word);
 }
 
 /* ---- protocols -------------------------------------------------------------
