@@ -33,6 +33,9 @@ enum recipient_flag {
 	RECIPIENT_NO_ALIASES = 1 << 0, /* alias_maps said this name itself */
 	RECIPIENT_NO_FORWARD = 1 << 1, /* .forward said this name itself */
 	RECIPIENT_OWN_SENDER = 1 << 2, /* `sender` counts (owner- aliases) */
+	RECIPIENT_ACTIONS = 1 << 3,    /* only the commands and files of this
+					  alias: its addresses are recipients
+					  of their own already */
 };
 
 struct recipient {

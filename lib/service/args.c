@@ -88,8 +88,7 @@ int service_args_parse(int argc, char **argv, struct service_args *out,
 		if (error < 0)
 			return error;
 	}
-	if (optind < argc)
-		return why_fail(why, -EINVAL, "unexpected argument: %s",
-				argv[optind]);
+	out->rest = argv + optind;
+	out->rest_count = (size_t)(argc - optind);
 	return 0;
 }

@@ -36,6 +36,8 @@ struct service_args {
 	unsigned sockets;    /* -s */
 	struct conf_override overrides[OVERRIDES_MAX];
 	size_t override_count;
+	char *const *rest; /* what is no option */
+	size_t rest_count;
 };
 
 enum service_phase {

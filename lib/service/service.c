@@ -269,7 +269,11 @@ int service_main(const struct service *service, int argc, char **argv)
 
 	env->inside = in;
 	in->service = service;
-	if (service_args_parse(argc, argv, &in->args, &why) < 0) {
+	if (service_args_parse(argc, argv, &in->args, &why) == 0 &&
+	    in->args.rest_count > 0 && !service->takes_args)
+		(void)why_fail(&why, -EINVAL, "unexpected argument: %s",
+			       in->args.rest[0]);
+	if (why.text[0] != '\0') {
 		(void)fprintf(stderr, "%s: %s\n", service->name, why.text);
 		return EXIT_FAILURE;
 	}
@@ -277,6 +281,8 @@ int service_main(const struct service *service, int argc, char **argv)
 	env->service_name = in->args.name;
 	env->service_type = in->args.type;
 	env->verbose = in->args.verbose > 0;
+	env->args = in->args.rest;
+	env->arg_count = in->args.rest_count;
 	if (is_open(SERVICE_FD_LOG) && in->args.debug == NULL)
 		log_open(&(struct log_opts){.tag = "postfix",
 					    .role = env->program_name,

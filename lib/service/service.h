@@ -55,6 +55,8 @@ struct service_env {
 	bool privileged;	  /* keeps root (master.cf: unprivileged n) */
 	bool verbose;		  /* -v */
 	unsigned maxproc;	  /* sessions; 0: no limit */
+	char *const *args;	  /* what follows the options, with */
+	size_t arg_count;	  /* .takes_args */
 	void *state;		  /* the program's own */
 	struct service_inside *inside;
 };
@@ -109,6 +111,10 @@ struct service {
 	/* A connection is not a session: the program counts its work itself
 	 * with service_slot_take() (delivery agents, qmgr). */
 	bool counts_itself;
+
+	/* Words that are no options may follow them (pipe's attributes); they
+	 * are in env->args. */
+	bool takes_args;
 };
 
 /* The whole life.  Returns the exit status. */
