@@ -86,13 +86,10 @@ static int regexp_match(const void *pattern, struct str key,
 	regmatch_t found[RULES_GROUPS_MAX];
 	int r;
 
-	/* REG_STARTEND: the key has no NUL at its end. */
+	/* A NUL inside of the key is a byte like others. */
 	found[0].rm_so = 0;
 	found[0].rm_eo = (regoff_t)key.n;
-	if (key.n > INT_MAX)
-		return -E2BIG;
-	r = regexec(&re->re, key.n == 0 ? "" : key.p, count, found,
-		    REG_STARTEND);
+	r = regexec(&re->re, key.p, count, found, REG_STARTEND);
 	if (r == REG_NOMATCH)
 		return 0;
 	if (r != 0)
@@ -117,12 +114,35 @@ static int regexp_open(struct table *t, struct str name, struct why *why)
 	return rules_open(t, &regexp_kind, name, why);
 }
 
+/* The library wants a NUL behind the key even where it is told the end. */
+static enum table_answer regexp_ask(struct table *t, struct str key,
+				    struct buf *value)
+{
+	char small[512];
+	char *copy = small;
+	enum table_answer answer;
+
+	if (key.n > INT_MAX / 2)
+		return TABLE_LATER;
+	if (key.n >= sizeof(small))
+		copy = malloc(key.n + 1);
+	if (copy == NULL)
+		return TABLE_LATER;
+	if (key.n > 0)
+		memcpy(copy, key.p, key.n);
+	copy[key.n] = '\0';
+	answer = rules_ask(t, str_of(copy, key.n), value);
+	if (copy != small)
+		free(copy);
+	return answer;
+}
+
 const struct table_type table_type_regexp = {
 	.name = STR_INIT("regexp"),
 	.summary = STR_INIT("POSIX regular expressions, in order."),
 	.size = sizeof(struct rules_table),
 	.flags = TABLE_TYPE_PATTERN,
 	.open = regexp_open,
-	.ask = rules_ask,
+	.ask = regexp_ask,
 	.close = rules_close,
 };
