@@ -30,12 +30,14 @@ static bool is_name_byte(char c)
 
 static struct str eat_name(struct str *s)
 {
+	struct str name;
 	size_t n = 0;
 
 	while (n < s->n && is_name_byte(s->p[n]))
 		n++;
+	name = str_first(*s, n);
 	*s = str_after(*s, n);
-	return str_of(s->p - n, n);
+	return name;
 }
 
 static void eat_blanks(struct str *s)
