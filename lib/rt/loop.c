@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/why.h"
@@ -139,6 +140,33 @@ int loop_reopen(struct why *why)
 	}
 	fiber_forget_all();
 	return loop_open(why);
+}
+
+/* libuv's handlers write into a pipe, which parent and child share at first:
+ * what the child writes there, the parent would take for its own. */
+int loop_fork(void)
+{
+	sigset_t all;
+	sigset_t before;
+	int pid;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	pid = fork();
+	if (pid < 0)
+		pid = -errno;
+	for (int signo = 1; pid == 0 && signo < NSIG; signo++) {
+		struct sigaction action;
+
+		if (sigaction(signo, NULL, &action) != 0 ||
+		    action.sa_handler == SIG_IGN ||
+		    action.sa_handler == SIG_DFL)
+			continue;
+		action = (struct sigaction){.sa_handler = SIG_DFL};
+		(void)sigaction(signo, &action, NULL);
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return pid;
 }
 
 void loop_close(void)

@@ -13,13 +13,26 @@
 
 struct why;
 
-/* Set up the loop of this process.  After fork() the child that wants a loop
- * calls loop_reopen() instead, which forgets the parent's fibers and watchers.
+/* Set up the loop of this process; SIGPIPE is ignored from now on.
  * Returns: 0 or -errno with words in `why`. */
 MUST_USE int loop_open(struct why *why);
+
+/* fork() for a process that has a loop: no signal that is sent to the young
+ * child reaches a handler of the parent's.  In the child every handled signal
+ * has its default action again.
+ * Returns: as fork(); -errno. */
+MUST_USE int loop_fork(void);
+
+/* In the child, before anything else here is used: forget the parent's fibers,
+ * watchers, timers and signals, and open a loop of its own.  What the child
+ * inherits of the parent's streams and watches may be closed after it, not
+ * before.  When the parent forked in a fiber, the child goes on upon that
+ * fiber's stack and must not return from its function.
+ * Returns: 0 or -errno with words in `why`. */
 MUST_USE int loop_reopen(struct why *why);
 
-/* Run until loop_stop() is called or nothing is left to wait for. */
+/* Run until loop_stop() is called or there is neither a fiber nor a timer of
+ * rt_timer_every() left.  (Signals alone do not keep it running.) */
 void loop_run(void);
 void loop_stop(void);
 
@@ -48,7 +61,8 @@ MUST_USE int fd_wait(int fd, enum fd_event event, int64_t deadline);
  * In a process without a running loop (a command) fn runs at once. */
 int offload(int (*fn)(void *arg), void *arg);
 
-/* ---- timers without a fiber ----------------------------------------------- */
+/* ---- timers without a fiber -----------------------------------------------
+ */
 
 struct rt_timer;
 
@@ -58,15 +72,19 @@ MUST_USE struct rt_timer *rt_timer_every(int64_t ms, void (*fn)(void *arg),
 					 void *arg);
 void rt_timer_stop(struct rt_timer *t);
 
-/* ---- signals and children ------------------------------------------------- */
+/* ---- signals and children -------------------------------------------------
+ */
 
-/* Call fn(signo, arg) in a fiber of its own each time signal `signo` arrives. */
+/* Call fn(signo, arg) in a fiber of its own each time signal `signo` arrives.
+ */
 MUST_USE int signal_on(int signo, void (*fn)(int signo, void *arg), void *arg);
 
 /* Wait for the end of child `pid`, which this process forked.
  * Fills:   *status, as waitpid(2).
  * Returns: as every wait; -ECHILD when it is not ours.
- * A child nobody waits for is reaped silently. */
+ * When the wait is given up (-ETIMEDOUT, -ECANCELED) the child is reaped
+ * silently, or waited for again.  One that was never waited for stays a zombie:
+ * we never ask for children that nobody named. */
 MUST_USE int child_wait(int pid, int64_t deadline, int *status);
 
 #endif

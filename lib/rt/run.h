@@ -13,16 +13,18 @@ struct buf;
 struct why;
 
 struct run_opts {
-	char *const *argv;   /* argv[0] is the path; no shell, no PATH search */
+	char *const *argv; /* argv[0] is the path; no shell, no PATH search */
 	char *const *envp;
 	const char *directory; /* working directory; NULL: as it is */
-	int input_fd;        /* its standard input, read from `input_offset` on… */
+	int input_fd; /* its standard input, read from `input_offset` on… */
 	int64_t input_offset;
-	uint64_t input_length; /* …copied through a pipe; input_fd -1: /dev/null */
+	uint64_t input_length; /* …copied through a pipe; input_fd -1: /dev/null
+				*/
 	struct str input_before; /* sent before, and */
-	struct str input_after;  /* after the file's bytes */
-	size_t output_max;   /* keep at most this much of its output, drop the rest */
-	int64_t deadline;    /* then SIGKILL to its process group */
+	struct str input_after;	 /* after the file's bytes */
+	size_t output_max; /* keep at most this much of its output, drop the
+			      rest */
+	int64_t deadline;  /* then SIGKILL to its process group */
 };
 
 /* Run and wait.

@@ -11,6 +11,8 @@
  * Errors: -errno as the system says; -EPIPE and -ECONNRESET when the peer is
  * gone; -ETIMEDOUT, -ECANCELED as every wait; STREAM_END (1) when the peer
  * closed its side in good order.
+ *
+ * Works without a loop, too: outside a fiber the thread itself waits.
  */
 #ifndef RT_STREAM_H
 #define RT_STREAM_H
@@ -30,7 +32,9 @@ enum { STREAM_END = 1 };
 /* What moves the bytes.  For the floor above (TLS) to replace.
  * read and write return bytes moved; 0 for end of input (read); -EAGAIN when
  * the descriptor has to become ready first, with *wants set to FD_READ or
- * FD_WRITE; any other -errno is final. */
+ * FD_WRITE; any other -errno is final.  A write that is tried again after
+ * -EAGAIN begins with the same bytes, perhaps at another address and with more
+ * behind them. */
 struct stream_io {
 	ssize_t (*read)(void *ctx, char *p, size_t n, int *wants);
 	ssize_t (*write)(void *ctx, const char *p, size_t n, int *wants);
@@ -89,13 +93,16 @@ MUST_USE int stream_read_full(struct stream *s, void *p, size_t n,
 /* ---- writing ---- */
 
 /* Queue bytes; flushes by itself above 32 KiB.  Errors are sticky and come
- * back from stream_flush() too. */
+ * back from stream_flush() too; only a stream_flush() that was canceled may be
+ * tried again, shielded, to say goodbye. */
 int stream_write(struct stream *s, struct str bytes, int64_t deadline);
 
 /* Send all that is queued. */
 MUST_USE int stream_flush(struct stream *s, int64_t deadline);
 
-/* Send `length` bytes of file `fd` from `offset`, after what is queued. */
+/* Send `length` bytes of file `fd` from `offset`, after what is queued.  The
+ * last of them may stay queued: flush.
+ * Returns: 0; -EIO when the file is shorter; an error (all are sticky). */
 MUST_USE int stream_send_file(struct stream *s, int fd, int64_t offset,
 			      uint64_t length, int64_t deadline);
 

@@ -2,7 +2,9 @@
 /* Fibers, their waits, and what ends a wait. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "in_fiber.h"
@@ -392,6 +394,43 @@ static void test_handed_place_is_kept(void **state)
 	in_fiber(hand_and_cancel, NULL);
 }
 
+/* ---- the guard page -------------------------------------------------------
+ */
+
+static unsigned dive(unsigned depth)
+{
+	volatile char frame[1000];
+
+	frame[depth % sizeof(frame)] = (char)depth;
+	return depth == 100000
+		       ? 0
+		       : dive(depth + 1) + (unsigned char)frame[depth % 1000];
+}
+
+static void dive_deep(void *arg)
+{
+	_exit((int)dive(0) & 0);
+}
+
+static void test_overrun_is_fatal(void **state)
+{
+	int pid = fork();
+	int status;
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_WRONLY);
+
+		dup2(null, STDERR_FILENO);
+		signal(SIGSEGV, SIG_DFL);
+		if (loop_open(NULL) == 0)
+			spawn(dive_deep, NULL);
+		loop_run();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_not_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_first_come_first_woken),
 		cmocka_unit_test(test_semaphore),
 		cmocka_unit_test(test_handed_place_is_kept),
+		cmocka_unit_test(test_overrun_is_fatal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -314,8 +314,17 @@ static void in_child(void *arg)
 	child_ran++;
 }
 
+static void not_ours(int signo, void *arg)
+{
+	CHECK(signo == 0); /* the child's signal, and never ours */
+}
+
 static NO_RETURN void child_main(struct watch *parents)
 {
+	struct sigaction action;
+
+	CHECK(sigaction(SIGUSR2, NULL, &action) == 0);
+	CHECK(action.sa_handler == SIG_DFL);
 	CHECK(loop_reopen(NULL) == 0);
 	CHECK(fiber_self() == NULL && fiber_count() == 0);
 	watch_release(parents); /* of the parent's loop: no effect there */
@@ -347,7 +356,9 @@ static void fork_amid(void *arg)
 	spawn(reader, &w);
 	CHECK(write(fds[1], "a", 1) == 1);
 	CHECK(fiber_sleep(clock_deadline(5)) == 0);
-	pid = fork();
+	CHECK(signal_on(SIGUSR2, not_ours, NULL) == 0);
+	pid = loop_fork();
+	CHECK(pid >= 0);
 	if (pid == 0)
 		child_main(&w);
 	CHECK(write(fds[1], "b", 1) == 1);
