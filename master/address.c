@@ -166,7 +166,7 @@ int bind_addresses(const struct bind_wish *wish, struct bind_address *list,
 		   size_t *count, struct why *why)
 {
 	struct str host, port_text;
-	uint16_t port;
+	uint16_t port = 0;
 	int error;
 
 	*count = 0;

@@ -183,7 +183,7 @@ static int relation(struct expand *e, struct str *s, bool *holds)
 {
 	BUF_SCOPED left = BUF_INIT(0), right = BUF_INIT(0);
 	struct str side;
-	int holds_for, order, error;
+	int holds_for = 0, order = 0, error;
 	bool level;
 
 	error = eat_group(e, s, &side);
@@ -296,7 +296,7 @@ static int find(struct expand *e, struct str name, struct str *value)
 static int expand_braced(struct expand *e, struct str body)
 {
 	struct str name, value;
-	bool holds;
+	bool holds = false;
 	int error;
 
 	eat_blanks(&body);

@@ -143,7 +143,7 @@ static int open_room(const char *path, struct why *why)
 
 int stats_create(const char *path, int *fd, struct why *why)
 {
-	struct stats_file *file;
+	struct stats_file *file = NULL;
 	int made = open_room(path, why);
 	int error;
 
@@ -168,7 +168,7 @@ int stats_create(const char *path, int *fd, struct why *why)
 
 int stats_attach(int fd, bool read_only, struct why *why)
 {
-	struct stats_file *file;
+	struct stats_file *file = NULL;
 	struct stat st;
 	int error;
 
