@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -85,15 +86,20 @@ static bool parse(int argc, char **argv, struct master_opts *o)
 static int lock_file(const char *path, bool create, struct why *why)
 {
 	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0);
+	const struct timespec pause = {.tv_nsec = 20000000};
 	int fd = open(path, flags, 0644);
-	int error;
+	int error = 0;
 
 	if (fd < 0)
 		return why_fail(why, -errno, "open lock file %s: %s", path,
 				strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	error = errno;
+	/* `malote status` holds the lock for a moment. */
+	for (int attempt = 0; attempt < 5; attempt++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return fd;
+		error = errno;
+		(void)nanosleep(&pause, NULL);
+	}
 	(void)close(fd);
 	return why_fail(why, -error,
 			"open lock file %s: unable to set exclusive lock: %s",

@@ -50,8 +50,9 @@ struct master {
 	int stats;     /* the shared numbers */
 	int log;       /* maillog_file; -1: none */
 	bool starting; /* trouble is told on standard error, too */
-	bool stopping;
-	char **envp; /* for workers, without MALOTE_… */
+	bool stopping; /* no more workers */
+	bool ending;   /* and those that are left have been told to stop */
+	char **envp;   /* for workers, without MALOTE_… */
 };
 
 /* Read main.cf and master.cf.

@@ -119,8 +119,6 @@ static void wait_for_workers(struct master *m, int64_t deadline)
 
 static void stop(struct master *m)
 {
-	if (m->stopping)
-		return;
 	m->stopping = true;
 	notify("STOPPING=1");
 	tell_everybody(m, SERVICE_STOP, -1);
@@ -134,10 +132,27 @@ static void on_stop(int signo, void *arg)
 {
 	struct master *m = arg;
 
-	if (m->stopping)
+	if (m->ending)
 		return;
+	m->ending = true;
 	log_info("terminating on signal %d", signo);
 	stop(m);
+}
+
+/* Nothing new is taken; what runs may end.  A stop cuts it short. */
+static void on_drain(int signo, void *arg)
+{
+	struct master *m = arg;
+
+	(void)signo;
+	if (m->stopping)
+		return;
+	m->stopping = true;
+	log_info("draining");
+	tell_everybody(m, SERVICE_DRAIN, -1);
+	wait_for_workers(m, DEADLINE_NEVER);
+	if (!m->ending)
+		loop_stop();
 }
 
 /* ---- reload
@@ -209,6 +224,9 @@ static void end_later(void *arg)
 	struct master *m = arg;
 
 	(void)fiber_sleep(clock_deadline(m->opts->end_after_s * 1000));
+	if (m->ending)
+		return;
+	m->ending = true;
 	stop(m);
 }
 
@@ -224,6 +242,8 @@ static int watch_signals(struct master *m)
 		error = signal_on(SIGHUP, on_reload, m);
 	if (error == 0)
 		error = signal_on(SIGUSR1, on_rotate, m);
+	if (error == 0)
+		error = signal_on(SIGUSR2, on_drain, m);
 	if (error == 0 && m->opts->end_after_s > 0 &&
 	    fiber_spawn(end_later, m) == NULL)
 		error = -ENOMEM;
