@@ -1,0 +1,11 @@
+# From level 3.6 on the relay list runs first.
+main smtpd_relay_restrictions = reject_unauth_destination
+main smtpd_recipient_restrictions = reject
+---
+S: 220 mx.example.org ESMTP Postfix
+C: MAIL FROM:<a@b.example>
+S: 250 2.1.0 Ok
+C: RCPT TO:<them@elsewhere.example>
+S: 554 5.7.1 <them@elsewhere.example>: Relay access denied
+C: RCPT TO:<joe@example.org>
+S: 554 5.7.1 <joe@example.org>: Recipient address rejected: Access denied
