@@ -108,7 +108,7 @@ static int listen_unix(const char *path, struct why *why)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCKET_FLAGS, 0);
 	if (fd < 0)
 		return why_fail(why, -errno, "socket: %s", strerror(errno));
-	mask = umask(0);
+	mask = umask(0111);
 	error = bind(fd, (const struct sockaddr *)&un, sizeof(un)) < 0 ||
 				listen(fd, SOMAXCONN) < 0
 			? -errno

@@ -55,7 +55,7 @@ static bool parse(struct init *i, int argc, char **argv, const char **dir)
 	for (int p = 0; p < INIT_PORTS; p++)
 		options[2 + p] = (struct option){port_rows[p].option,
 						 required_argument, NULL, p};
-	optind = 1;
+	optind = 0; /* begin anew */
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option >= 0 && option < INIT_PORTS)
 			i->ports[option] = optarg;
