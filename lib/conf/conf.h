@@ -178,6 +178,7 @@ struct known {
 	const char *def;	 /* NULL: no built-in default */
 	const char *because;	 /* why it has no effect; NULL: it has */
 	const struct param *row; /* NULL unless a params.def has it */
+	bool raw;		 /* its $names are filled in when it is used */
 };
 
 /* The row of `name`, NULL when we do not know it. */

@@ -175,7 +175,7 @@ static int read_words(const struct reading *r, struct str text)
 		return why_fail(r->why, -EINVAL, "%s, line %d: %s", r->path,
 				e->line,
 				n == 0 ? "bad field count" : "too many words");
-	e->words = arena_array(r->m->arena, n, sizeof(*e->words));
+	e->words = arena_array(r->m->arena, n + 1, sizeof(*e->words));
 	e->args = arena_array(r->m->arena, n, sizeof(*e->args));
 	e->overrides = arena_array(r->m->arena, n, sizeof(*e->overrides));
 	if (e->words == NULL || e->args == NULL || e->overrides == NULL)

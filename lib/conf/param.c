@@ -122,9 +122,10 @@ static int fill_time(const struct filling *f, struct str value)
 /* Get the text of the value. */
 static int get_text(const struct filling *f, struct buf *text)
 {
+	const struct known *known = conf_known(f->conf, f->name);
 	struct str raw;
 
-	if (f->row->kind == PARAM_RAW) {
+	if (f->row->kind == PARAM_RAW || (known != NULL && known->raw)) {
 		if (!conf_raw(f->conf, f->name, &raw))
 			raw = str_of_c(f->row->def);
 		buf_put(text, raw);

@@ -39,6 +39,27 @@ static const struct other others[] = {
 #undef TWIN
 };
 
+/* What is never expanded when it is read, whatever its row says. */
+static const char *const raw_names[] = {
+	"default_rbl_reply",
+	"forward_path",
+	"luser_relay",
+	"mailbox_command",
+	"postscreen_expansion_filter",
+	"postscreen_reject_footer",
+	"smtpd_expansion_filter",
+	"smtpd_reject_footer",
+};
+
+static bool is_raw(const char *name, const struct param *row)
+{
+	for (size_t i = 0; i < ARRAY_LEN(raw_names); i++) {
+		if (strcmp(name, raw_names[i]) == 0)
+			return true;
+	}
+	return row != NULL && row->kind == PARAM_RAW;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	const struct known *left = a, *right = b;
@@ -101,6 +122,8 @@ int registry_open(struct arena *a, struct registry *out)
 					   .because = reason(&implemented, o)};
 	}
 	qsort(rows, n, sizeof(*rows), by_name);
+	for (size_t i = 0; i < n; i++)
+		rows[i].raw = is_raw(rows[i].name, rows[i].row);
 	*out = (struct registry){rows, n};
 	return 0;
 }

@@ -179,6 +179,7 @@ static void mention(struct uses *u, struct str name)
 	BUF_SCOPED key = BUF_INIT(CONF_VALUE_MAX);
 	const struct conf_override *o = NULL;
 	struct str value;
+	bool was_default;
 
 	if (u->scope != NULL)
 		o = local_value(u->scope, name);
@@ -200,8 +201,11 @@ static void mention(struct uses *u, struct str name)
 		return;
 	}
 	put_use(u, name, USE_USER, STR(""));
+	was_default = u->from_default;
+	u->from_default = false;
 	if (conf_raw(u->conf, name, &value))
 		look_at(u, value);
+	u->from_default = was_default;
 }
 
 /* Mention every $name, ${name…} and $(name…) of `text`. */
@@ -274,7 +278,7 @@ static void look_at_classes(struct uses *u, struct str list)
 	struct str word;
 
 	while (conf_list_next(&list, &word)) {
-		if (word.p[0] != '$')
+		if (str_find_byte(word, '$') == SIZE_MAX)
 			mention(u, word);
 	}
 }
