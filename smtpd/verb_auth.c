@@ -172,6 +172,7 @@ int verb_auth(struct session *s, struct str args)
 	BUF_SCOPED out = BUF_INIT(16384);
 	BUF_SCOPED offered = BUF_INIT(1024);
 	struct str mechanism, initial, rest;
+	enum ask_auth answer;
 	bool has_initial;
 
 	if (may_begin(s) != 0)
@@ -190,11 +191,10 @@ int verb_auth(struct session *s, struct str args)
 	/* RFC 4954 section 4: "=" is an initial response of no bytes. */
 	if (has_initial && str_eq(initial, STR("=")))
 		initial = STR("");
-	return outcome(s,
-		       s->asks->auth_begin(s->ctx, mechanism,
-					   has_initial ? &initial : NULL,
-					   s->tls_on, &out),
-		       buf_str(&out));
+	answer = s->asks->auth_begin(s->ctx, mechanism,
+				     has_initial ? &initial : NULL, s->tls_on,
+				     &out);
+	return outcome(s, answer, buf_str(&out));
 }
 
 void auth_feed(struct session *s, struct str line)
@@ -207,8 +207,10 @@ void auth_feed(struct session *s, struct str line)
 		s->asks->auth_abort(s->ctx);
 		rc = aborted(s);
 	} else {
-		rc = outcome(s, s->asks->auth_continue(s->ctx, line, &out),
-			     buf_str(&out));
+		enum ask_auth answer =
+			s->asks->auth_continue(s->ctx, line, &out);
+
+		rc = outcome(s, answer, buf_str(&out));
 	}
 	if (rc == 0)
 		return;

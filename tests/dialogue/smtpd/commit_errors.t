@@ -1,0 +1,13 @@
+fail commit 5
+---
+S: 220 mx.example.org ESMTP Postfix
+C: MAIL FROM:<a@b.example>
+S: 250 2.1.0 Ok
+C: RCPT TO:<joe@example.org>
+S: 250 2.1.5 Ok
+C: DATA
+S: 354 End data with <CR><LF>.<CR><LF>
+C: text
+C: .
+S: 451 4.3.0 Error: queue file write error
+M:

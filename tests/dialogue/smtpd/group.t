@@ -1,0 +1,9 @@
+main smtpd_recipient_restrictions = { check_recipient_access inline:{joe@example.org=REJECT} }, permit
+---
+S: 220 mx.example.org ESMTP Postfix
+C: MAIL FROM:<a@b.example>
+S: 250 2.1.0 Ok
+C: RCPT TO:<joe@example.org>
+S: 554 5.7.1 <joe@example.org>: Recipient address rejected: Access denied
+C: RCPT TO:<jane@example.org>
+S: 250 2.1.5 Ok
