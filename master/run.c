@@ -150,6 +150,10 @@ static void on_drain(int signo, void *arg)
 	m->stopping = true;
 	log_info("draining");
 	tell_everybody(m, SERVICE_DRAIN, -1);
+	LIST_EACH(node, &m->entries)
+	{
+		entry_end(CONTAINER_OF(node, struct entry, node));
+	}
 	wait_for_workers(m, DEADLINE_NEVER);
 	if (!m->ending)
 		loop_stop();
@@ -283,6 +287,7 @@ static void begin(void *arg)
 		loop_stop();
 		return;
 	}
+	master_detach(m);
 	log_info("daemon started -- version " STR_FMT ", configuration %s",
 		 STR_ARG(m->setting->common.mail_version),
 		 conf_dir(m->setting->conf));
@@ -290,7 +295,6 @@ static void begin(void *arg)
 		log_info("not started as root: everything runs as uid %ld, "
 			 "without chroot",
 			 (long)geteuid());
-	master_detach(m);
 	notify("READY=1");
 	if (r->ready_fd >= 0) {
 		ssize_t n = write(r->ready_fd, "", 1);
