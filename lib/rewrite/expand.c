@@ -9,6 +9,7 @@
  * dropped by the caller, which sees the whole message. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -114,8 +115,11 @@ static int replace_member(struct expansion *x, struct str value, struct str ext)
 	if (itself || x->count == before) {
 		x->done++; /* it stays, and is final */
 	} else {
-		/* The last result takes its place. */
-		x->members[x->done] = x->members[--x->count];
+		/* The first result takes its place. */
+		x->members[x->done] = x->members[before];
+		memmove(&x->members[before], &x->members[before + 1],
+			(x->count - before - 1) * sizeof(*x->members));
+		x->count--;
 	}
 	return 0;
 }
