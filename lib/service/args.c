@@ -81,7 +81,7 @@ int service_args_parse(int argc, char **argv, struct service_args *out,
 	out->name = out->program;
 	out->type = "unix";
 	opterr = 0;
-	optind = 1;
+	optind = 0; /* begin anew */
 	while ((option = getopt(argc, argv, "+cdD:ln:o:s:St:uvz")) != -1) {
 		int error = parse_one(option, optarg, out, why);
 

@@ -260,41 +260,54 @@ static int live(struct service_env *env, struct why *why)
 	return error == 0 ? serve(env, why) : error;
 }
 
+/* Until the configuration has been read: where master's log file is, else
+ * syslog. */
+static void begin_log_early(const struct service_args *args)
+{
+	bool by_hand = args->debug != NULL;
+	bool has_file = !by_hand && is_open(SERVICE_FD_LOG);
+
+	log_open(&(struct log_opts){
+		.tag = "postfix",
+		.role = args->program,
+		.fd = has_file ? SERVICE_FD_LOG : -1,
+		.to_syslog = !by_hand && !has_file,
+		.facility = logging_facility(STR("mail")),
+		.to_stderr = by_hand,
+	});
+}
+
+static int parse(const struct service *service, int argc, char **argv,
+		 struct service_args *args, struct why *why)
+{
+	int error = service_args_parse(argc, argv, args, why);
+
+	if (error == 0 && args->rest_count > 0 && !service->takes_args)
+		error = why_fail(why, -EINVAL, "unexpected argument: %s",
+				 args->rest[0]);
+	return error;
+}
+
 int service_main(const struct service *service, int argc, char **argv)
 {
 	static struct life life;
 	struct service_env *env = &life.env;
 	struct service_inside *in = &life.in;
 	struct why why = {.text = ""};
+	int error;
 
 	env->inside = in;
 	in->service = service;
-	if (service_args_parse(argc, argv, &in->args, &why) == 0 &&
-	    in->args.rest_count > 0 && !service->takes_args)
-		(void)why_fail(&why, -EINVAL, "unexpected argument: %s",
-			       in->args.rest[0]);
-	if (why.text[0] != '\0') {
-		(void)fprintf(stderr, "%s: %s\n", service->name, why.text);
-		return EXIT_FAILURE;
-	}
+	error = parse(service, argc, argv, &in->args, &why);
+	begin_log_early(&in->args);
+	if (error < 0)
+		log_fatal("%s", why.text);
 	env->program_name = in->args.program;
 	env->service_name = in->args.name;
 	env->service_type = in->args.type;
 	env->verbose = in->args.verbose > 0;
 	env->args = in->args.rest;
 	env->arg_count = in->args.rest_count;
-	if (is_open(SERVICE_FD_LOG) && in->args.debug == NULL)
-		log_open(&(struct log_opts){.tag = "postfix",
-					    .role = env->program_name,
-					    .fd = SERVICE_FD_LOG});
-	else
-		log_open(&(struct log_opts){
-			.tag = "postfix",
-			.role = env->program_name,
-			.fd = -1,
-			.to_syslog = in->args.debug == NULL,
-			.facility = logging_facility(STR("mail")),
-			.to_stderr = in->args.debug != NULL});
 	if (live(env, &why) < 0)
 		log_fatal("%s", why.text);
 	loop_close();
