@@ -21,7 +21,7 @@
 #include "service/protocol.h"
 #include "stats/stats.h"
 
-enum { STOP_POLL_MS = 20, KILL_MS = 2000 };
+enum { STOP_POLL_MS = 20, KILL_MS = 2000, TICK_MS = 1000 };
 
 struct run {
 	struct master *master;
@@ -234,6 +234,12 @@ static void end_later(void *arg)
 	stop(m);
 }
 
+static void on_tick(void *arg)
+{
+	(void)arg;
+	(void)log_flush();
+}
+
 static int watch_signals(struct master *m)
 {
 	int error = signal_on(SIGCHLD, on_child, m);
@@ -248,6 +254,8 @@ static int watch_signals(struct master *m)
 		error = signal_on(SIGUSR1, on_rotate, m);
 	if (error == 0)
 		error = signal_on(SIGUSR2, on_drain, m);
+	if (error == 0 && rt_timer_every(TICK_MS, on_tick, m) == NULL)
+		error = -ENOMEM;
 	if (error == 0 && m->opts->end_after_s > 0 &&
 	    fiber_spawn(end_later, m) == NULL)
 		error = -ENOMEM;
@@ -316,5 +324,6 @@ int master_run(struct master *m, int ready_fd)
 	loop_run();
 	if (r.status != 0)
 		log_fatal("%s", r.why.text);
+	(void)log_flush();
 	return EXIT_SUCCESS;
 }

@@ -232,6 +232,7 @@ static void on_tick(void *arg)
 	struct service_env *env = arg;
 	const struct service_inside *in = env->inside;
 
+	(void)log_flush();
 	if (in->phase != SERVICE_SERVING)
 		return;
 	if (env->jailed && table_any_stale())

@@ -313,5 +313,6 @@ int service_main(const struct service *service, int argc, char **argv)
 	loop_close();
 	free(in->listeners);
 	service_setting_free(in->setting);
+	(void)log_flush();
 	return EXIT_SUCCESS;
 }

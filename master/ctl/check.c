@@ -93,11 +93,38 @@ int malote_check(struct ctl *c, int argc, char **argv)
 	return wrong == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* The commands that everybody may use to submit mail and to see the queue run
+ * with setgid_group. */
+static int set_group_commands(struct ctl *c)
+{
+	static const char *const names[] = {"postdrop", "postqueue"};
+	char path[CTL_PATH_MAX];
+	struct why why;
+	int wrong = 0;
+	gid_t gid;
+
+	if (sandbox_find_group(c->common.setgid_group, &gid, &why) < 0) {
+		ctl_warn("%s", why.text);
+		return 1;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		ctl_path(path, c->common.command_directory, names[i]);
+		if (access(path, F_OK) == 0 &&
+		    (lchown(path, 0, gid) < 0 || chmod(path, 02755) < 0)) {
+			ctl_warn("%s: %s", path, strerror(errno));
+			wrong++;
+		}
+	}
+	return wrong;
+}
+
 int malote_set_permissions(struct ctl *c, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return ctl_folders(&c->common, c->root, FOLDERS_REPAIR) == 0
-		       ? EXIT_SUCCESS
-		       : EXIT_FAILURE;
+	int wrong = ctl_folders(&c->common, c->root, FOLDERS_REPAIR);
+
+	if (c->root)
+		wrong += set_group_commands(c);
+	return wrong == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
