@@ -120,9 +120,11 @@ int delivery_done_decode(struct msg *m, struct arena *a,
 	};
 	d->trouble = (enum delivery_trouble)msg_u64(m, TAG_TROUBLE,
 						    DELIVERY_AGENT_TROUBLE);
-	d->dsn = arena_str(a, msg_str(m, TAG_DSN, OUTCOME_TEXT_MAX));
-	d->text = arena_str(a, msg_str(m, TAG_TEXT, OUTCOME_TEXT_MAX));
-	if (m->error != 0)
+	d->dsn = msg_str(m, TAG_DSN, OUTCOME_TEXT_MAX);
+	d->text = msg_str(m, TAG_TEXT, OUTCOME_TEXT_MAX);
+	if (m->error != 0 || a == NULL)
 		return m->error;
+	d->dsn = arena_str(a, d->dsn);
+	d->text = arena_str(a, d->text);
 	return d->dsn.p == NULL || d->text.p == NULL ? -ENOMEM : 0;
 }

@@ -33,7 +33,8 @@ struct delivery_done {
 MUST_USE int delivery_outcome_encode(struct buf *to, uint64_t number,
 				     const struct outcome *o);
 
-/* Read an OUTCOME.  Fills: *number, *o (copies in `a`, without replaced_by).
+/* Read an OUTCOME.  Fills: *number, *o (copies in `a`, without replaced_by);
+ * where `a` is NULL, here and below, the strs borrow from `m`.
  * Returns: 0, -EBADMSG, -ENOMEM. */
 MUST_USE int delivery_outcome_decode(struct msg *m, struct arena *a,
 				     uint64_t *number, struct outcome *o);

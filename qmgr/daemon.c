@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: ISC */
+/* The queue manager's life: what it opens, its standing fibers, reload. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "conf/conf.h"
+#include "conf/mastercf.h"
+#include "dns/dns.h"
+#include "qmgr/daemon.h"
+#include "qmgr/qmgr.h"
+#include "rewrite/intake.h"
+#include "route/route.h"
+#include "service/service.h"
+
+#define TICK_MS 1000
+#define FILES_KEPT_FREE 256u /* descriptors for other things than messages */
+
+/* ---- what a reload swaps
+ * ------------------------------------------------------------------ */
+
+void qmgr_enter(struct qmgr *q)
+{
+	while (q->swapping)
+		if (waitq_wait(&q->gate, DEADLINE_NEVER) != 0)
+			break; /* the end; nothing is swapped then */
+	q->readers++;
+}
+
+void qmgr_leave(struct qmgr *q)
+{
+	if (--q->readers == 0)
+		waitq_wake_all(&q->gate);
+}
+
+/* The part of struct qmgr that is made from one configuration. */
+struct made {
+	struct route *route;
+	struct intake_site *intake;
+	struct dns *dns;
+	struct mastercf *services;
+};
+
+static void unmake(struct made *m)
+{
+	route_close(m->route);
+	intake_site_close(m->intake);
+	mastercf_free(m->services);
+}
+
+/* A resolver, or the one there is when nothing about it has changed: questions
+ * under way go on. */
+static int open_dns(struct qmgr *q, const struct service_env *env,
+		    struct dns **out, struct why *why)
+{
+	const struct qmgr_params *p = env->params;
+	struct str servers = STR("");
+	struct dns_opts opts = {.tries = 0};
+	int error;
+
+	error = conf_str(env->conf, STR("resolver_servers"), &servers, why);
+	if (error != 0 && error != -ENOENT)
+		return error;
+	opts.servers = servers;
+	opts.hosts_file =
+		str_find(p->smtp_host_lookup, STR("native")) != SIZE_MAX ||
+		p->disable_dns_lookups ||
+		str_eq(p->smtp_dns_support_level, STR("disabled"));
+	if (q->dns != NULL && opts.hosts_file == q->dns_hosts_file &&
+	    str_eq(servers, buf_str(&q->dns_servers))) {
+		*out = q->dns;
+		return 0;
+	}
+	error = dns_open(&opts, out, why);
+	if (error != 0)
+		return error;
+	q->dns_hosts_file = opts.hosts_file;
+	buf_reset(&q->dns_servers);
+	return buf_put(&q->dns_servers, servers) ? 0 : -ENOMEM;
+}
+
+static int make(struct qmgr *q, const struct service_env *env, struct made *out,
+		struct why *why)
+{
+	int error = mastercf_load(conf_dir(env->conf), env->conf,
+				  &out->services, why);
+
+	if (error == -ENOENT) /* started by hand, without one */
+		error = 0;
+	if (error == 0)
+		error = route_open(env->conf, env->common, &out->route, why);
+	if (error == 0)
+		error = intake_site_open(env->conf, env->common, q->queue, NULL,
+					 &out->intake, why);
+	if (error == 0)
+		error = open_dns(q, env, &out->dns, why);
+	if (error != 0) {
+		unmake(out);
+		if (out->dns != q->dns)
+			dns_close(out->dns);
+	}
+	return error;
+}
+
+static void use(struct qmgr *q, const struct made *m)
+{
+	q->route = m->route;
+	q->intake = m->intake;
+	if (q->dns != m->dns)
+		dns_close(q->dns);
+	q->dns = m->dns;
+	q->services = m->services;
+	q->params = q->env->params;
+	q->common = q->env->common;
+}
+
+static int qmgr_reload(struct service_env *env)
+{
+	struct qmgr *q = env->state;
+	struct made new = {NULL, NULL, NULL, NULL};
+	struct made old = {q->route, q->intake, q->dns, q->services};
+	struct why why;
+	int error = make(q, env, &new, &why);
+
+	if (error != 0) {
+		log_error("reload: %s", why.text);
+		return error;
+	}
+	q->swapping = true;
+	while (q->readers > 0 && error == 0)
+		error = waitq_wait(&q->gate, DEADLINE_NEVER);
+	if (error == 0) {
+		use(q, &new);
+		transport_reload(q);
+		unmake(&old);
+	} else {
+		unmake(&new);
+		if (new.dns != q->dns)
+			dns_close(new.dns);
+	}
+	q->swapping = false;
+	waitq_wake_all(&q->gate);
+	if (error == 0)
+		scan_want(q, SCAN_INCOMING | SCAN_DEFERRED);
+	return error;
+}
+
+/* ---- the beginning
+ * ------------------------------------------------------------------------------
+ */
+
+static int open_queue(struct service_env *env, struct queue **out,
+		      struct why *why)
+{
+	struct queue_opts opts = {.memory_limit = 0};
+	BUF_SCOPED path = BUF_INIT(4096);
+	struct str names = STR("");
+
+	if (conf_str(env->conf, STR("hash_queue_names"), &names, NULL) == 0)
+		opts.hash_queue_names = names;
+	opts.hash_queue_depth =
+		(unsigned)conf_int(env->conf, STR("hash_queue_depth"), 1, 1, 3);
+	(void)buf_put(&path, env->common->queue_directory);
+	return queue_open(buf_cstr(&path), &opts, out, why);
+}
+
+/* Descriptors are what 20000 active messages take most of. */
+static unsigned files_most(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 64;
+	if (limit.rlim_cur < limit.rlim_max) {
+		rlim_t wanted = 32768;
+
+		limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ||
+						 limit.rlim_max > wanted
+					 ? wanted
+					 : limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+		(void)getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur <= FILES_KEPT_FREE * 2)
+		return (unsigned)limit.rlim_cur / 2;
+	return (unsigned)limit.rlim_cur - FILES_KEPT_FREE;
+}
+
+static void init(struct qmgr *q, struct service_env *env)
+{
+	q->env = env;
+	q->params = env->params;
+	q->common = env->common;
+	waitq_init(&q->gate);
+	waitq_init(&q->room);
+	waitq_init(&q->clock);
+	waitq_init(&q->scan);
+	list_init(&q->active);
+	list_init(&q->dirty);
+	list_init(&q->unresolved);
+	list_init(&q->transports);
+	buf_init(&q->dns_servers, 4096);
+	q->files_most = files_most();
+}
+
+static int qmgr_open(struct service_env *env, struct why *why)
+{
+	struct made made = {NULL, NULL, NULL, NULL};
+	struct qmgr *q = calloc(1, sizeof(*q));
+	int error;
+
+	if (q == NULL)
+		return why_fail(why, -ENOMEM, "out of memory");
+	init(q, env);
+	q->messages = map_new();
+	if (q->messages == NULL)
+		error = why_fail(why, -ENOMEM, "out of memory");
+	else
+		error = open_queue(env, &q->queue, why);
+	if (error == 0)
+		error = make(q, env, &made, why);
+	if (error != 0) {
+		queue_close(q->queue);
+		map_free(q->messages);
+		free(q);
+		return error;
+	}
+	use(q, &made);
+	env->state = q;
+	return 0;
+}
+
+/* ---- standing fibers
+ * -------------------------------------------------------------------------------
+ */
+
+/* Everything that depends on the time alone. */
+static void clock_run(void *arg)
+{
+	struct qmgr *q = arg;
+	int64_t tick = clock_deadline(TICK_MS);
+
+	while (!q->ending) {
+		int64_t next = transport_tick(q);
+
+		if (clock_now() >= tick) {
+			message_tick(q);
+			message_save_all(q);
+			resolve_tick(q);
+			tick = clock_deadline(TICK_MS);
+		}
+		if (waitq_wait(&q->clock, next < tick ? next : tick) ==
+		    -ECANCELED)
+			return;
+	}
+}
+
+static int qmgr_start(struct service_env *env)
+{
+	struct qmgr *q = env->state;
+
+	q->wanted = SCAN_ACTIVE | SCAN_INCOMING | SCAN_DEFERRED;
+	if (fiber_spawn(scan_run, q) == NULL ||
+	    fiber_spawn(clock_run, q) == NULL)
+		return -ENOMEM;
+	return 0;
+}
+
+static void qmgr_accept(struct service_env *env, int fd,
+			const struct service_listener *on)
+{
+	if (strcmp(on->name, "showq") == 0)
+		showq_serve(env->state, fd);
+	else
+		listen_serve(env->state, fd);
+}
+
+/* ---- the end
+ * -----------------------------------------------------------------------------------------
+ */
+
+static void qmgr_drain(struct service_env *env)
+{
+	struct qmgr *q = env->state;
+
+	q->ending = true;
+	waitq_wake_all(&q->scan);
+	waitq_wake_all(&q->room);
+	waitq_wake_all(&q->clock);
+}
+
+static void qmgr_end(struct service_env *env)
+{
+	message_save_all(env->state);
+}
+
+const struct service qmgr_service = {
+	.name = "qmgr",
+	.params = qmgr_param_rows,
+	.param_count = QMGR_PARAM_COUNT,
+	.params_size = sizeof(struct qmgr_params),
+	.open = qmgr_open,
+	.start = qmgr_start,
+	.accept = qmgr_accept,
+	.reload = qmgr_reload,
+	.drain = qmgr_drain,
+	.end = qmgr_end,
+	.stays = true,
+	.counts_itself = true,
+};

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+/* public/showq: the listing of the whole queue, streamed.
+ *
+ * Active messages come from memory, the others from their files, one at a time;
+ * nothing else waits for a slow reader. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "delivery/showq.h"
+#include "qmgr/qmgr.h"
+#include "rt/stream.h"
+
+#define WRITE_MS 60000
+#define ARENA_MOST ((size_t)1 << 30)
+#define ENTRY_MOST ((size_t)256 << 20) /* bytes of one message's entry */
+#define PORTION 32u
+
+struct listing {
+	struct qmgr *q;
+	struct stream *s;
+	struct buf entry;
+	int error;
+};
+
+static void send_entry(struct listing *l)
+{
+	if (l->entry.failed)
+		l->error = -ENOMEM;
+	if (l->error == 0)
+		l->error = stream_write(l->s, buf_str(&l->entry),
+					clock_deadline(WRITE_MS));
+	buf_reset(&l->entry);
+}
+
+static void list_active_one(struct listing *l, const struct message *m)
+{
+	const struct queue_message as = {
+		.id = m->id,
+		.length = m->length,
+		.marks = m->marks,
+		.envelope = m->envelope,
+		.states = m->states,
+	};
+
+	showq_put_message(&l->entry, STR("active"), &as);
+	send_entry(l);
+}
+
+/* The list may change while we write: go by the ids it had at first. */
+static void list_active(struct listing *l)
+{
+	size_t n = 0, count = l->q->active_count;
+	struct queue_id *ids = calloc(count + 1, sizeof(*ids));
+
+	if (ids == NULL) {
+		l->error = -ENOMEM;
+		return;
+	}
+	LIST_EACH(node, &l->q->active)
+	{
+		if (n < count)
+			ids[n++] = CONTAINER_OF(node, struct message, node)->id;
+	}
+	for (size_t i = 0; i < n && l->error == 0; i++) {
+		struct message *m = message_find(l->q, queue_id_str(&ids[i]));
+
+		if (m != NULL && m->after != AFTER_DELETE)
+			list_active_one(l, m);
+	}
+	free(ids);
+}
+
+static void list_file(struct listing *l, enum queue_name name, struct str id)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new(ARENA_MOST);
+	struct queue_message m;
+	int fd;
+
+	if (a == NULL || message_find(l->q, id) != NULL)
+		return; /* it has been listed */
+	fd = queue_file_open(l->q->queue, name, id, false);
+	if (fd < 0)
+		return;
+	if (queue_read(fd, a, &m, NULL) == 0) {
+		showq_put_message(&l->entry, queue_name_str(name), &m);
+		send_entry(l);
+	}
+	(void)close(fd);
+}
+
+static void list_queue(struct listing *l, enum queue_name name)
+{
+	CLEANUP(queue_scan_end) struct queue_scan *s = NULL;
+	struct queue_entry e;
+	unsigned n = 0;
+
+	if (queue_scan_begin(l->q->queue, name, false, &s) != 0)
+		return;
+	while (l->error == 0 && queue_scan_next(s, &e) == 0) {
+		list_file(l, name, queue_id_str(&e.id));
+		if (++n % PORTION == 0)
+			fiber_yield();
+	}
+}
+
+void showq_serve(struct qmgr *q, int fd)
+{
+	struct listing l = {.q = q, .entry = BUF_INIT(ENTRY_MOST)};
+
+	if (stream_open(fd, 4096, &l.s) != 0) {
+		(void)close(fd);
+		return;
+	}
+	showq_put_hello(&l.entry);
+	send_entry(&l);
+	list_active(&l);
+	list_queue(&l, QUEUE_INCOMING);
+	list_queue(&l, QUEUE_ACTIVE);
+	list_queue(&l, QUEUE_DEFERRED);
+	list_queue(&l, QUEUE_HOLD);
+	showq_put_end(&l.entry);
+	send_entry(&l);
+	if (l.error == 0)
+		(void)!stream_flush(l.s, clock_deadline(WRITE_MS));
+	stream_close(l.s);
+	buf_release(&l.entry);
+}
