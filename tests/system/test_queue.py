@@ -1,0 +1,165 @@
+"""The queue: what waits is seen, held, released, deleted, and survives."""
+import re
+import smtplib
+
+import pytest
+
+import harness
+
+
+def send(instance, *recipients, sender="eva@far.test", subject="x"):
+    with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=20) as client:
+        client.sendmail(sender, list(recipients), "Subject: %s\r\n\r\nbody\r\n" % subject)
+
+
+@pytest.fixture
+def waiting(instance):
+    """An instance with one message that waits for a host that is not there."""
+    port = harness.free_port()
+    instance.user("ana")
+    instance.set(transport_maps="inline:{ { dead.test = smtp:[127.0.0.1]:%d } }" % port,
+                 minimal_backoff_time="1s", maximal_backoff_time="2s", queue_run_delay="1s")
+    instance.dead_port = port
+    instance.start()
+    send(instance, "rui@dead.test")
+    instance.wait_log(r"to=<rui@dead\.test>, relay=none, delay=[\d.]+, delays=\S+, dsn=4\.4\.1, status=deferred "
+                      r"\(connect to 127\.0\.0\.1\[127\.0\.0\.1\]:%d: Connection refused\)" % port)
+    return instance
+
+
+def test_mailq_shows_the_reason(waiting):
+    out = waiting.run("mailq").stdout
+    assert re.search(r"^[0-9A-Za-z]{12,}\s+\d+ \w{3} \w{3} +\d+ [\d:]{8}\s+eva@far\.test$", out, re.M), out
+    assert "(connect to 127.0.0.1[127.0.0.1]:%d: Connection refused)" % waiting.dead_port in out
+    assert re.search(r"^ +rui@dead\.test$", out, re.M)
+    assert re.search(r"^-- \d+ Kbytes in 1 Request\.$", out, re.M)
+    (message,) = waiting.queue()
+    assert message["sender"] == "eva@far.test"
+    assert message["recipients"][0]["address"] == "rui@dead.test"
+    assert "Connection refused" in message["recipients"][0]["delay_reason"]
+
+
+def test_it_is_delivered_when_the_host_is_back(waiting, closing):
+    sink = closing(harness.Sink(port=waiting.dead_port))
+    waiting.run("postqueue", "-c", waiting.dir, "-f")
+    assert sink.wait(1)[0][0] == "MAIL FROM:<eva@far.test> SIZE=%d BODY=8BITMIME" % \
+        int(re.search(r"SIZE=(\d+)", sink.messages[0][0]).group(1)) or sink.messages[0][0].startswith("MAIL FROM:<eva@far.test>")
+    waiting.wait_log(r"status=sent \(250 2\.0\.0 Ok: queued as SINK1\)")
+    waiting.wait_log(r": removed")
+    assert waiting.queue() == []
+
+
+def test_it_survives_a_restart_of_everything(waiting, closing):
+    waiting.stop()
+    out = waiting.run("postqueue", "-c", waiting.dir, "-p", check=harness.IS_ROOT)
+    if harness.IS_ROOT:
+        assert "rui@dead.test" in out.stdout
+    sink = closing(harness.Sink(port=waiting.dead_port))
+    waiting.start()
+    waiting.run("postqueue", "-c", waiting.dir, "-f")
+    sink.wait(1)
+
+
+def test_hold_release_delete(waiting):
+    (message,) = waiting.queue()
+    queue_id = message["queue_id"]
+    done = waiting.run("postsuper", "-c", waiting.dir, "-h", queue_id)
+    assert "Placed on hold: 1 message" in done.stderr + done.stdout
+    assert waiting.queue()[0]["queue_name"] == "hold"
+    assert queue_id + "!" in waiting.run("mailq").stdout
+    done = waiting.run("postsuper", "-c", waiting.dir, "-H", "ALL")
+    assert "Released from hold: 1 message" in done.stderr + done.stdout
+    harness.wait_until("it to leave hold", lambda: waiting.queue()[0]["queue_name"] != "hold")
+    done = waiting.run("postsuper", "-c", waiting.dir, "-d", "-", input=queue_id + "\n")
+    assert "Deleted: 1 message" in done.stderr + done.stdout
+    harness.wait_until("the queue to be empty", lambda: waiting.queue() == [])
+    assert "Mail queue is empty" in waiting.run("mailq").stdout
+
+
+def test_postcat(waiting):
+    queue_id = waiting.queue()[0]["queue_id"]
+    out = waiting.run("postcat", "-c", waiting.dir, "-q", queue_id).stdout
+    for text in ("*** ENVELOPE RECORDS", "sender: eva@far.test", "recipient: rui@dead.test", "*** MESSAGE CONTENTS",
+                 "Subject: x", "body", "*** MESSAGE FILE END"):
+        assert text in out, out
+    assert waiting.run("postcat", "-c", waiting.dir, "-bh", "-q", queue_id).stdout.endswith("body\n")
+
+
+def test_it_bounces_after_its_lifetime(waiting):
+    send(waiting, "rui@dead.test", sender="ana@example.test", subject="will fail")
+    waiting.set(maximal_queue_lifetime="3s", bounce_queue_lifetime="3s")
+    waiting.malote("reload")
+    bounce = waiting.wait_mail("ana", timeout=40)[0].decode()
+    for text in ("From: MAILER-DAEMON@mail.example.test (Mail Delivery System)", "Subject: Undelivered Mail Returned to Sender",
+                 "multipart/report; report-type=delivery-status", "Final-Recipient: rfc822; rui@dead.test", "Action: failed",
+                 "Status: 4.4.1", "Subject: will fail", "This is the mail system at host mail.example.test."):
+        assert text in bounce, bounce
+    assert "Return-Path: <>" in bounce
+    waiting.wait_log(r"from=<ana@example\.test>, status=expired, returned to sender")
+    waiting.wait_log(r"postfix/bounce\[\d+\]: \w+: sender non-delivery notification: \w+")
+    harness.wait_until("the queue to be empty", lambda: waiting.queue() == [], 30)
+
+
+def test_one_bad_recipient_does_not_hold_up_the_others(waiting):
+    send(waiting, "ana@example.test", "rui@dead.test")
+    waiting.wait_mail("ana")
+    assert [r["address"] for m in waiting.queue() for r in m["recipients"]].count("rui@dead.test") == 2
+
+
+def test_discard_and_error_transports(instance):
+    instance.user("ana")
+    instance.set(transport_maps="inline:{ { gone.test = discard:thrown away } { no.test = error:5.1.2 no such place } "
+                                "{ later.test = retry:4.3.0 come back } }")
+    instance.start()
+    send(instance, "a@gone.test", "b@no.test", "c@later.test", sender="ana@example.test")
+    instance.wait_log(r"postfix/discard\[\d+\]: \w+: to=<a@gone\.test>, relay=none, .* status=sent \(thrown away\)")
+    instance.wait_log(r"postfix/error\[\d+\]: \w+: to=<b@no\.test>, relay=none, .* dsn=5\.1\.2, status=bounced \(no such place\)")
+    instance.wait_log(r"postfix/retry\[\d+\]: \w+: to=<c@later\.test>, relay=none, .* dsn=4\.3\.0, status=deferred \(come back\)")
+    (message,) = instance.queue()
+    assert [r["address"] for r in message["recipients"]] == ["c@later.test"]
+
+
+def test_a_damaged_file_harms_nobody(instance):
+    instance.user("ana")
+    instance.start()
+    instance.stop()
+    (instance.spool / "incoming" / "4ZzzzzzzzzzzzzzzA").write_bytes(b"this is no queue file")
+    if harness.IS_ROOT:
+        import os
+        owner = (instance.spool / "incoming").stat()
+        os.chown(instance.spool / "incoming" / "4ZzzzzzzzzzzzzzzA", owner.st_uid, owner.st_gid)
+    instance.start()
+    send(instance, "ana@example.test")
+    instance.wait_mail("ana")
+    harness.wait_until("the file to be set aside", lambda: list((instance.spool / "corrupt").iterdir()))
+
+
+def test_reload_under_traffic_refuses_nobody(instance):
+    import threading
+    instance.user("ana")
+    instance.start()
+    failures, sent = [], []
+    until = threading.Event()
+
+    def traffic():
+        while not until.is_set():
+            try:
+                with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=20) as client:
+                    client.sendmail("eva@far.test", ["ana@example.test"], "Subject: r\r\n\r\nx\r\n")
+                sent.append(1)
+            except (OSError, smtplib.SMTPException) as error:
+                failures.append(repr(error))
+    threads = [threading.Thread(target=traffic) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for number in range(5):
+        instance.set(smtpd_banner="$myhostname ESMTP round %d" % number)
+        instance.malote("reload")
+        threading.Event().wait(0.5)
+    until.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sent
+    instance.wait_mail("ana", len(sent), timeout=60)
+    assert harness.dialogue(instance.ports["smtp"], ["QUIT"])[0] == "220 mail.example.test ESMTP round 4"
