@@ -14,6 +14,7 @@
 #include "table/index.h"
 
 #define COPY_BYTES ((size_t)256 << 10)
+#define SCRATCH_TRIES 100u
 
 struct build {
 	const struct build_writer *writer;
@@ -23,6 +24,7 @@ struct build {
 	struct buf scratch; /* the file beside it */
 	struct buf key, value;
 	bool with_nul;
+	int old_fd; /* what will be replaced, locked; -1: nothing */
 };
 
 struct kind {
@@ -53,6 +55,8 @@ bool build_knows(struct str type)
 
 static void build_free(struct build *b)
 {
+	if (b->old_fd >= 0)
+		close(b->old_fd); /* and with it goes the lock */
 	buf_release(&b->path);
 	buf_release(&b->scratch);
 	buf_release(&b->key);
@@ -93,6 +97,8 @@ static int copy(int from, int to)
 
 	/* Somebody else may be writing it in place. */
 	flock(from, LOCK_SH);
+	if (lseek(from, 0, SEEK_SET) < 0)
+		r = r == 0 ? -errno : r;
 	while (r == 0) {
 		ssize_t n = read(from, room, COPY_BYTES);
 
@@ -123,38 +129,75 @@ static int set_access(int fd, const struct stat *old,
 	return fchmod(fd, mode) < 0 ? -errno : 0;
 }
 
-/* Make the scratch file: empty, or a copy of the old index. */
-static int make_scratch(struct build *b, const struct build_opts *opts,
-			bool *is_new)
+/* Open the index that will be replaced, and keep other builders out.  A lock
+ * on an index that somebody has replaced meanwhile is worth nothing. */
+static int lock_old(struct build *b)
 {
-	int old_fd =
-		open(buf_cstr(&b->path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat old;
-	bool has_old = old_fd >= 0 && fstat(old_fd, &old) == 0;
-	int fd = -1;
-	int r = 0;
+	const char *path = buf_cstr(&b->path);
 
-	for (unsigned i = 0; fd < 0 && r == 0; i++) {
+	for (;;) {
+		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+		struct stat mine, now;
+		int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+		if (fd < 0 && errno == EACCES) {
+			b->old_fd =
+				open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+			return b->old_fd < 0 ? -errno : 0;
+		}
+		if (fd < 0)
+			return -errno;
+		(void)fcntl(fd, F_OFD_SETLKW, &lock);
+		if (fstat(fd, &mine) == 0 && stat(path, &now) == 0 &&
+		    mine.st_ino == now.st_ino && mine.st_dev == now.st_dev) {
+			b->old_fd = fd;
+			return 0;
+		}
+		close(fd);
+	}
+}
+
+/* Make an empty file beside the index. */
+static int create_scratch(struct build *b)
+{
+	for (unsigned i = 0; i < SCRATCH_TRIES; i++) {
+		int fd;
+
 		buf_reset(&b->scratch);
 		buf_putf(&b->scratch, "%s.new%u.%ld", buf_cstr(&b->path), i,
 			 (long)getpid());
 		fd = open(buf_cstr(&b->scratch),
 			  O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 			  0600);
-		if (fd < 0 && (errno != EEXIST || i == 100)) {
-			r = -errno;
-			buf_reset(&b->scratch);
-		}
+		if (fd >= 0)
+			return fd;
+		if (errno != EEXIST)
+			break;
 	}
+	buf_reset(&b->scratch);
+	return -errno;
+}
+
+/* Make the scratch file: empty, or a copy of the old index. */
+static int make_scratch(struct build *b, const struct build_opts *opts,
+			bool *is_new)
+{
+	struct stat old;
+	bool has_old;
+	int fd;
+	int r = lock_old(b);
+
+	if (r < 0 && (r != -ENOENT || opts->must_exist))
+		return r;
+	has_old = b->old_fd >= 0 && fstat(b->old_fd, &old) == 0;
 	*is_new = !(opts->update && has_old && old.st_size > 0);
-	if (r == 0 && !*is_new)
-		r = copy(old_fd, fd);
+	fd = create_scratch(b);
+	if (fd < 0)
+		return fd;
+	r = *is_new ? 0 : copy(b->old_fd, fd);
 	if (r == 0)
 		r = set_access(fd, has_old ? &old : NULL, opts);
-	if (old_fd >= 0)
-		close(old_fd);
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return r;
 }
 
@@ -208,6 +251,7 @@ int build_begin(struct str spec, const struct build_opts *opts,
 	b = calloc(1, sizeof(*b));
 	if (b == NULL)
 		return why_fail(why, -ENOMEM, "out of memory");
+	b->old_fd = -1;
 	b->writer = kind->writer;
 	b->reader = kind->reader;
 	buf_init(&b->path, TABLE_SPEC_MAX + 8);

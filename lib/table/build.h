@@ -3,7 +3,8 @@
  *
  * The new index is written beside the old one and put in its place with
  * rename() once it is on the disk: a reader, or a crash, sees the old one or
- * the new one.  An index that exists keeps its mode and owner. */
+ * the new one.  Two builders of one index wait for each other.  An index that
+ * exists keeps its mode and owner. */
 #ifndef TABLE_BUILD_H
 #define TABLE_BUILD_H
 
@@ -14,11 +15,12 @@
 struct build;
 
 struct build_opts {
-	bool update;	/* begin with what the old index holds */
-	bool nul_known; /* false: as the old index, else with a NUL */
-	bool with_nul;	/* whether keys and values end in a NUL */
-	mode_t mode;	/* of an index that did not exist */
-	bool set_owner; /* give it to uid and gid, when it did not exist */
+	bool update;	 /* begin with what the old index holds */
+	bool must_exist; /* fail when there is no old index */
+	bool nul_known;	 /* false: as the old index, else with a NUL */
+	bool with_nul;	 /* whether keys and values end in a NUL */
+	mode_t mode;	 /* of an index that did not exist */
+	bool set_owner;	 /* give it to uid and gid, when it did not exist */
 	uid_t uid;
 	gid_t gid;
 };

@@ -377,7 +377,7 @@ static enum table_answer search(struct rules_table *t, struct str key,
 				    rule->line);
 			return TABLE_LATER;
 		}
-		if ((r > 0) != rule->negated) {
+		if (r != RULES_NEITHER && (r > 0) != rule->negated) {
 			if (rule->verb == RULE_RESULT) {
 				put_result(rule, key, groups, value);
 				return TABLE_FOUND;

@@ -20,6 +20,10 @@ struct rules_group {
 	size_t start, end; /* in the key; SIZE_MAX: took no part */
 };
 
+/* A key of another kind than the pattern: the rule does not match, and neither
+ * does its negation. */
+enum { RULES_NEITHER = 2 };
+
 /* What a type does with its patterns. */
 struct rules_kind {
 	const char *name; /* "regexp", for warnings: `NAME map FILE, line N` */
@@ -33,7 +37,7 @@ struct rules_kind {
 
 	/* Match the whole of `key`.
 	 * Fills:   groups[0..count), when it matches; count may be 0.
-	 * Returns: 1, 0, or -errno: nobody can tell. */
+	 * Returns: 1, 0, RULES_NEITHER, or -errno: nobody can tell. */
 	int (*match)(const void *pattern, struct str key,
 		     struct rules_group *groups, unsigned count);
 

@@ -35,13 +35,16 @@ static int cidr_compile(struct str *rest, void **pattern, unsigned *groups,
 static int cidr_match(const void *pattern, struct str key,
 		      struct rules_group *groups, unsigned count)
 {
+	const struct network *n = pattern;
 	struct network address;
 
 	(void)groups;
 	(void)count;
 	/* cidr_ask() has turned the key into one. */
 	memcpy(&address, key.p, sizeof(address));
-	return network_has(pattern, &address) ? 1 : 0;
+	if (n->v6 != address.v6)
+		return RULES_NEITHER;
+	return network_has(n, &address) ? 1 : 0;
 }
 
 static const struct rules_kind cidr_kind = {

@@ -30,6 +30,12 @@ static int add_line(struct texthash_table *h, struct pairs *pairs,
 	enum entry_trouble trouble = entry_split(line, &key, &value);
 	int r;
 
+	if (trouble == ENTRY_UNBALANCED) {
+		log_warning("%s, line %u: unbalanced '\"' in '" STR_FMT
+			    "' -- ignoring this line",
+			    path, number, STR_ARG(str_first(line, 100)));
+		return 0;
+	}
 	if (trouble != ENTRY_OK) {
 		log_warning("%s, line %u: %s -- ignoring this line", path,
 			    number, entry_words(trouble));

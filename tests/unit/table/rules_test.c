@@ -140,7 +140,7 @@ static void test_networks(void **state)
 	check(t, "10.1.9.9", "ten1 $1");
 	check(t, "10.2.9.9", "ten");
 	check(t, "10.3.9.9", NULL);
-	check(t, "2001:db8::1", "notten");
+	check(t, "2001:db8::1", NULL);
 	check(t, "host.example", NULL);
 	check(t, "", NULL);
 	table_close(t);
