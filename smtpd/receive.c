@@ -26,6 +26,7 @@ int verb_data(struct session *s, struct str args)
 		session_reply(s, &refusal);
 		return -1;
 	}
+	s->tx->error = s->asks->ready(s->ctx, s->tx->message, &s->tx->actions);
 	data_decoder_init(&s->tx->decoder, false);
 	s->mode = MODE_DATA;
 	session_reply_id(s, REPLY_data_go);

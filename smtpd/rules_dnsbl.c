@@ -3,6 +3,7 @@
  *
  * The argument is a zone, perhaps with "=address" for the answers that count.
  * A list that cannot be asked does not stop mail. */
+#include "base/byteset.h"
 #include "base/log.h"
 #include "mail/address.h"
 #include "mail/domain.h"
@@ -75,7 +76,7 @@ static struct str eat_number(struct str *pattern)
 	return number;
 }
 
-static bool answer_counts(struct str pattern, struct str address)
+static bool address_counts(struct str pattern, struct str address)
 {
 	struct ip ip;
 
@@ -88,6 +89,18 @@ static bool answer_counts(struct str pattern, struct str address)
 			return false;
 	}
 	return true;
+}
+
+/* Any of them. */
+static bool answer_counts(struct str pattern, struct str addresses)
+{
+	struct str word;
+
+	while (str_next_word(&addresses, &byteset_blank, &word)) {
+		if (address_counts(pattern, word))
+			return true;
+	}
+	return false;
 }
 
 /* Ask `name`.zone.  Fills *zone and *text.  Returns whether it is listed. */

@@ -122,30 +122,39 @@ static bool has_option(struct str list, struct str option)
 	return false;
 }
 
-int server_open(const struct conf *conf, const struct conf_common *common,
-		const struct smtpd_params *params, struct site *site,
-		struct server **out, struct why *why)
+/* What only a server on the network needs. */
+static int open_network(struct server *sv, struct why *why)
 {
-	struct server *sv = calloc(1, sizeof(*sv));
-	int rc;
+	int rc = read_tls_level(sv, why);
 
-	if (sv == NULL)
-		return why_fail(why, -ENOMEM, "out of memory");
-	sv->conf = conf;
-	sv->common = common;
-	sv->params = params;
-	sv->site = site;
-	sv->check_recipients = !has_option(params->receive_override_options,
-					   STR("no_unknown_recipient_checks"));
-	rc = read_bare_newline(sv, why);
-	if (rc == 0)
-		rc = read_tls_level(sv, why);
 	if (rc == 0)
 		rc = open_lists(sv, why);
 	if (rc == 0)
 		rc = open_maps(sv, why);
 	if (rc == 0)
 		rc = policy_open(sv, &sv->policy, why);
+	return rc;
+}
+
+int server_open(const struct server_opts *opts, struct server **out,
+		struct why *why)
+{
+	struct server *sv = calloc(1, sizeof(*sv));
+	int rc;
+
+	if (sv == NULL)
+		return why_fail(why, -ENOMEM, "out of memory");
+	sv->conf = opts->conf;
+	sv->common = opts->common;
+	sv->params = opts->params;
+	sv->site = opts->site;
+	sv->standalone = opts->standalone;
+	sv->check_recipients =
+		!has_option(opts->params->receive_override_options,
+			    STR("no_unknown_recipient_checks"));
+	rc = read_bare_newline(sv, why);
+	if (rc == 0 && !sv->standalone)
+		rc = open_network(sv, why);
 	if (rc != 0) {
 		server_close(sv);
 		return rc;

@@ -44,14 +44,20 @@ struct server {
 	bool standalone;       /* -S: no restrictions */
 };
 
-/* Open all that the parameters name.
+struct server_opts {
+	const struct conf *conf;
+	const struct conf_common *common;
+	const struct smtpd_params *params;
+	struct site *site; /* NULL when standalone */
+	bool standalone;
+};
+
+/* Open all that the parameters name; when standalone, no tables.
  * Gives:   *out, to be closed with server_close().
- * Borrows: conf, common, params, site until then.
+ * Borrows: what opts point at, until then.
  * Returns: 0, or -errno with words in `why`. */
-MUST_USE int server_open(const struct conf *conf,
-			 const struct conf_common *common,
-			 const struct smtpd_params *params, struct site *site,
-			 struct server **out, struct why *why);
+MUST_USE int server_open(const struct server_opts *opts, struct server **out,
+			 struct why *why);
 void server_close(struct server *server);
 DEFINE_CLEANUP(struct server *, server_close)
 

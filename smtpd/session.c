@@ -232,12 +232,18 @@ static void learn_client(struct session *s)
 	s->discard_ext = ext_discarded(s);
 }
 
+void session_announce(struct session *s)
+{
+	if (!s->begun)
+		log_info("connect from " STR_FMT, STR_ARG(s->client));
+	s->begun = true;
+}
+
 enum session_want session_begin(struct session *s)
 {
 	struct reply refusal;
 
-	s->begun = true;
-	log_info("connect from " STR_FMT, STR_ARG(s->client));
+	session_announce(s);
 	learn_client(s);
 	if (!is_allowed(s, EVENT_CONNECTION, "Connection concurrency") ||
 	    !is_allowed(s, EVENT_RATE, "Connection rate")) {

@@ -111,10 +111,10 @@ enum ask_destination {
 };
 
 enum ask_auth {
-	AUTH_CONTINUE, /* out: the challenge, base64 */
-	AUTH_OK,       /* out: the login name */
-	AUTH_FAIL,     /* out: the reason, may be empty */
-	AUTH_LATER,    /* out: the reason, may be empty */
+	AUTH_MORE, /* out: the challenge, base64 */
+	AUTH_OK,   /* out: the login name */
+	AUTH_FAIL, /* out: the reason, may be empty; perhaps TAB, login */
+	AUTH_AWAY, /* out: the reason, may be empty */
 };
 
 /* Every function gets the `ctx` of session_new(). */
@@ -130,10 +130,10 @@ struct session_asks {
 	/* MX, A or AAAA; for a HELO name as well. */
 	enum ask_domain (*domain)(void *ctx, struct str domain);
 
-	/* TABLE_FOUND: the list (a DNS zone) has this name; *text its words,
-	 * if any. */
+	/* TABLE_FOUND: the list (a DNS zone) has this name: its addresses,
+	 * separated by blanks, and its words, if any. */
 	enum table_answer (*dnsbl)(void *ctx, struct str name,
-				   struct str *address, struct str *text);
+				   struct str *addresses, struct str *text);
 
 	/* Room for a message of `size` bytes: 0, -ENOSPC, another -errno. */
 	int (*space)(void *ctx, uint64_t size);
@@ -146,6 +146,10 @@ struct session_asks {
 	/* 0; -EAGAIN: a table cannot tell now; another -errno. */
 	int (*recipient)(void *ctx, struct session_message *m,
 			 const struct session_recipient *r);
+
+	/* DATA was accepted; what the restrictions have said so far. */
+	int (*ready)(void *ctx, struct session_message *m,
+		     const struct session_actions *actions);
 
 	/* A piece of the message, CRLF lines without stuffed dots.  0; -EFBIG;
 	 * -ENOSPC; another -errno. */
@@ -213,6 +217,9 @@ enum session_want {
 	SESSION_END,	  /* send the output, close */
 };
 
+/* Log the connection; session_begin() does it where this was not called. */
+void session_announce(struct session *s);
+
 /* Log the connection and greet. */
 enum session_want session_begin(struct session *s);
 
@@ -233,8 +240,7 @@ void session_lost(struct session *s);
 void session_timed_out(struct session *s);
 enum session_want session_drain(struct session *s);
 
-/* How many milliseconds a request may take all in all from now on, when
- * smtpd_per_request_deadline is on; `received` bytes put it off. */
+/* Whether it is between 354 and the final dot. */
 bool session_is_receiving(const struct session *s);
 
 /* name[address], for log lines. */

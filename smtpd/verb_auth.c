@@ -101,7 +101,7 @@ static int outcome(struct session *s, enum ask_auth answer, struct str text)
 
 	s->mode = MODE_COMMAND;
 	switch (answer) {
-	case AUTH_CONTINUE:
+	case AUTH_MORE:
 		challenge(s, text);
 		return 0;
 	case AUTH_OK:
@@ -110,7 +110,7 @@ static int outcome(struct session *s, enum ask_auth answer, struct str text)
 			break;
 		session_reply_id(s, REPLY_auth_ok);
 		return 0;
-	case AUTH_LATER:
+	case AUTH_AWAY:
 		if (reason.n == 0)
 			reason =
 				STR("Connection lost to authentication server");

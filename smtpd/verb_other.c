@@ -71,7 +71,8 @@ int verb_etrn(struct session *s, struct str args)
 		domain = str_after(args, 1);
 	if (!domain_is_valid(domain, false))
 		return session_refuse_id(s, REPLY_etrn_bad);
-	if (policy_at_etrn(s, domain, &refusal) == VERDICT_REJECT) {
+	if (!s->server->standalone &&
+	    policy_at_etrn(s, domain, &refusal) == VERDICT_REJECT) {
 		session_reply(s, &refusal);
 		return -1;
 	}

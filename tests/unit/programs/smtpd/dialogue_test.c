@@ -250,6 +250,12 @@ static int ask_recipient(void *ctx, struct session_message *m,
 	return 0;
 }
 
+static int ask_ready(void *ctx, struct session_message *m,
+		     const struct session_actions *a)
+{
+	return 0;
+}
+
 static int ask_data(void *ctx, struct session_message *m, struct str piece)
 {
 	struct world *w = ctx;
@@ -313,7 +319,7 @@ static enum ask_auth plain_answer(struct str response, struct buf *out)
 		return AUTH_OK;
 	}
 	if (str_eq(response, STR("bGF0ZXI=")))
-		return AUTH_LATER;
+		return AUTH_AWAY;
 	if (str_eq(response, STR("AGpvZQB3cm9uZw==")))
 		buf_put(out, STR("bad password\tjoe"));
 	return AUTH_FAIL;
@@ -329,11 +335,11 @@ static enum ask_auth ask_auth_begin(void *ctx, struct str mechanism,
 		w->auth_step = 1;
 		if (initial != NULL)
 			return plain_answer(*initial, out);
-		return AUTH_CONTINUE;
+		return AUTH_MORE;
 	}
 	w->auth_step = 2;
 	buf_put(out, STR("VXNlcm5hbWU6"));
-	return AUTH_CONTINUE;
+	return AUTH_MORE;
 }
 
 static enum ask_auth ask_auth_continue(void *ctx, struct str response,
@@ -346,7 +352,7 @@ static enum ask_auth ask_auth_continue(void *ctx, struct str response,
 	if (w->auth_step == 2) {
 		w->auth_step = str_eq(response, STR("am9l")) ? 3 : 4;
 		buf_put(out, STR("UGFzc3dvcmQ6"));
-		return AUTH_CONTINUE;
+		return AUTH_MORE;
 	}
 	if (w->auth_step == 3 && str_eq(response, STR("c2VjcmV0"))) {
 		buf_put(out, STR("joe"));
@@ -389,6 +395,7 @@ static const struct session_asks asks = {
 	.begin = ask_begin,
 	.id = ask_id,
 	.recipient = ask_recipient,
+	.ready = ask_ready,
 	.data = ask_data,
 	.commit = ask_commit,
 	.abandon = ask_abandon,
@@ -729,8 +736,14 @@ static void open_server(struct world *w)
 	if (rc == 0)
 		rc = site_open(&w->common, &w->site, &why);
 	if (rc == 0)
-		rc = server_open(w->conf, &w->common, &w->params, w->site,
-				 &w->server, &why);
+		rc = server_open(
+			&(struct server_opts){
+				.conf = w->conf,
+				.common = &w->common,
+				.params = &w->params,
+				.site = w->site,
+			},
+			&w->server, &why);
 	if (rc != 0)
 		FAIL(w, "cannot open: %s", why.text);
 	w->server->tls_ready = w->tls_ready;
