@@ -26,7 +26,7 @@ enum {
 
 static bool has_work(const struct service_inside *in)
 {
-	if (in->listening > 0)
+	if (in->listening > 0 || in->work > 0)
 		return true;
 	return in->service->counts_itself ? in->slots_taken > 0
 					  : in->session_count > 0;
@@ -239,6 +239,7 @@ static void on_tick(void *arg)
 		service_phase(env, SERVICE_DRAINING);
 	else if (!in->service->stays && in->control >= 0 &&
 		 in->session_count == 0 && in->slots_taken == 0 &&
+		 in->work == 0 &&
 		 clock_now() - in->idle_since >= env->common->max_idle)
 		service_phase(env, SERVICE_DRAINING);
 }

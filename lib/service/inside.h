@@ -88,6 +88,7 @@ struct service_inside {
 	struct list sessions; /* of struct service_session */
 	unsigned session_count;
 	unsigned slots_taken;
+	unsigned work;	    /* service_work_begin() without end */
 	unsigned slot;	    /* our cell in stats/slots.h */
 	int64_t idle_since; /* clock_now(); of no meaning with sessions */
 	int64_t full_told;

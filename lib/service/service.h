@@ -137,6 +137,11 @@ void service_drain(struct service_env *env);
 MUST_USE int service_slot_take(struct service_env *env, int64_t deadline);
 void service_slot_give(struct service_env *env);
 
+/* Work that a drain waits for, though it is no session and counts against no
+ * limit (deliveries that agents are busy with): one more, one less. */
+void service_work_begin(struct service_env *env);
+void service_work_end(struct service_env *env);
+
 /* Sessions (connections) of this worker now. */
 unsigned service_sessions(const struct service_env *env);
 
