@@ -76,7 +76,8 @@ static bool fds_put(struct fd_queue *q, const int *fds, unsigned count)
 static void fds_drop(struct fd_queue *q, unsigned count)
 {
 	q->count -= count;
-	memmove(q->fds, q->fds + count, q->count * sizeof(*q->fds));
+	if (q->count > 0)
+		memmove(q->fds, q->fds + count, q->count * sizeof(*q->fds));
 }
 
 static void close_all(const int *fds, unsigned count)
