@@ -346,6 +346,7 @@ static int complete(struct intake *in, struct envelope *e)
 	}
 	if (rc == 0)
 		intake_envelope_finish(&in->envelope, e);
+	e->arrived_us = queue_draft_time_us(in->draft);
 	e->flags = envelope_flags(in);
 	return rc;
 }

@@ -72,7 +72,8 @@ static bool is_dropped(const struct message_work *w, struct str name)
 
 static void note_field(struct message_work *w, const struct header_field *field)
 {
-	struct str id = str_trim(field->value, &byteset_space);
+	struct str rest = field->value;
+	struct str id = STR("");
 
 	if (header_is(field, STR("Received")))
 		w->hops++;
@@ -81,7 +82,7 @@ static void note_field(struct message_work *w, const struct header_field *field)
 			w->seen |= seen_names[i].seen;
 	if (header_is(field, STR("Message-Id")) ||
 	    header_is(field, STR("Resent-Message-Id"))) {
-		(void)str_next_word(&id, &byteset_space, &id);
+		(void)str_next_word(&rest, &byteset_space, &id);
 		w->message_id = arena_str(w->arena, id);
 	}
 }
