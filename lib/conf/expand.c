@@ -284,11 +284,14 @@ static int is_something(struct expand *e, struct str value, bool *something)
 
 static int find(struct expand *e, struct str name, struct str *value)
 {
-	*value = STR("");
-	if (e->names->find(e->names->arg, name, value) == EXPAND_FAILED)
+	enum expand_answer answer = e->names->find(e->names->arg, name, value);
+
+	if (answer == EXPAND_FAILED)
 		return why_fail(e->why, -EINVAL,
 				"cannot find the value of " STR_FMT,
 				STR_ARG(name));
+	if (answer == EXPAND_ABSENT)
+		*value = STR("");
 	return 0;
 }
 

@@ -203,11 +203,9 @@ static void take_arguments(struct postconf *p, int argc, char **argv)
 	p->names = argv + optind;
 	p->name_count = (size_t)(argc - optind);
 	/* name=value means -e */
-	for (size_t i = 0; !postconf_has(p, ANY_EDIT) && i < p->name_count;
-	     i++) {
-		if (strchr(p->names[i], '=') != NULL)
-			p->options |= OPT_EDIT;
-	}
+	if (!postconf_has(p, ANY_EDIT) && p->name_count > 0 &&
+	    strchr(p->names[0], '=') != NULL)
+		p->options |= OPT_EDIT;
 	check_options(p);
 	if (postconf_has(p, ANY_EDIT) && p->name_count == 0)
 		log_fatal("-%c requires %s argument",

@@ -155,14 +155,11 @@ static void put_arguments(struct printer *w, const struct line *l)
 			new_line = true;
 			continue;
 		}
+		separate(w, word.n + (has_blank(word) ? 2 : 0), new_line);
 		if (w->options && !is_option(word)) {
 			w->options = false;
-			new_line = w->column > COMMAND_COLUMN;
-			separate(w, word.n, new_line && i > 1);
 			put(w, word);
 		} else {
-			separate(w, word.n + (has_blank(word) ? 2 : 0),
-				 new_line);
 			put_grouped(w, word);
 		}
 		new_line = false;

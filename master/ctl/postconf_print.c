@@ -22,7 +22,7 @@ void print_words(struct buf *out, bool fold, struct str text)
 	while (str_next_word(&text, &byteset_space, &word)) {
 		if (column == 0) {
 			/* first on its line */
-		} else if (!fold || column + 1 + word.n < FOLD_WIDTH) {
+		} else if (!fold || column + 1 + word.n <= FOLD_WIDTH) {
 			buf_put_byte(out, ' ');
 			column++;
 		} else {
