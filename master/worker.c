@@ -197,12 +197,25 @@ static int start(struct entry *e, struct worker *w)
 	return listen_to(e->master, w);
 }
 
+/* Whether there is a program to start; if not, the service rests. */
+static bool can_start(struct entry *e)
+{
+	if (access(e->file, X_OK) == 0)
+		return true;
+	log_warning("service %s: %s: %s", e->name, e->file, strerror(errno));
+	rest(e, e->master->setting->own.service_throttle_time);
+	return false;
+}
+
 void worker_start(struct entry *e)
 {
-	struct worker *w = calloc(1, sizeof(*w));
+	struct worker *w;
 	int slot = find_slot(e);
 	int error;
 
+	if (!can_start(e))
+		return;
+	w = calloc(1, sizeof(*w));
 	if (w == NULL || slot < 0) {
 		log_warning("service %s: no room for another process", e->name);
 		free(w);
