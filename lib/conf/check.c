@@ -138,18 +138,20 @@ static int check_accounts(const struct check *k)
 /* ---- limits
  * --------------------------------------------------------------------- */
 
+/* A site that does not use the delivery agent which reads `name` is not
+ * concerned, so this does not stop the system. */
 static int check_mailbox_limit(const struct check *k, const char *name,
 			       uint64_t limit)
 {
 	uint64_t message = k->common->message_size_limit;
 
-	if (limit == 0 || (message != 0 && message <= limit))
-		return 0;
-	return why_fail(k->why, -EINVAL,
-			"%s/main.cf: %s (%llu) is smaller than "
-			"message_size_limit (%llu)",
-			conf_dir(k->conf), name, (unsigned long long)limit,
-			(unsigned long long)message);
+	if (limit != 0 && (message == 0 || message > limit))
+		log_warning("%s/main.cf: %s (%llu) is smaller than "
+			    "message_size_limit (%llu): larger messages will "
+			    "bounce from these mailboxes",
+			    conf_dir(k->conf), name, (unsigned long long)limit,
+			    (unsigned long long)message);
+	return 0;
 }
 
 static int check_limits(const struct check *k)
