@@ -328,7 +328,7 @@ int agent_send(struct transport *t, struct job *j,
 	fd = queue_file_open(m->q->queue, m->where, queue_id_str(&m->id),
 			     false);
 	if (fd < 0)
-		return fd;
+		return fd == -ENOENT ? AGENT_NO_FILE : fd;
 	error = map_put(c->jobs, key_of(&j->number), j, NULL);
 	if (error != 0) {
 		(void)close(fd);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "delivery/control.h"
 #include "mail/address.h"
@@ -65,40 +64,9 @@ static int change_active(struct message *m, enum control_verb verb)
 /* ---- one that waits
  * ------------------------------------------------------------------------ */
 
-static int mark_expired(struct qmgr *q, enum queue_name in, struct str id)
-{
-	CLEANUP(arena_free) struct arena *a = arena_new(ARENA_MOST);
-	BUF_SCOPED record = BUF_INIT(256);
-	struct queue_message m;
-	int fd, error;
-
-	if (a == NULL)
-		return -ENOMEM;
-	fd = queue_file_open(q->queue, in, id, true);
-	if (fd < 0)
-		return fd;
-	error = queue_read(fd, a, &m, NULL);
-	queue_mark_record(&record, MARK_EXPIRED);
-	if (error == 0 && (m.marks & MARK_EXPIRED) == 0)
-		error = queue_append(fd, &m.outcomes_end, buf_str(&record));
-	(void)close(fd);
-	return error;
-}
-
-static int due_now(struct qmgr *q, enum queue_name in, struct str id)
-{
-	int fd = queue_file_open(q->queue, in, id, true), error;
-
-	if (fd < 0)
-		return fd;
-	error = queue_file_set_time(fd, clock_wall_us() / 1000000);
-	(void)close(fd);
-	return error;
-}
-
 static int release(struct qmgr *q, struct str id)
 {
-	int error = due_now(q, QUEUE_HOLD, id);
+	int error = queue_file_due(q->queue, QUEUE_HOLD, id);
 
 	if (error == 0)
 		error = queue_file_move(q->queue, QUEUE_HOLD, QUEUE_DEFERRED,
@@ -109,7 +77,7 @@ static int release(struct qmgr *q, struct str id)
 
 static int requeue(struct qmgr *q, enum queue_name in, struct str id)
 {
-	int error = in == QUEUE_INCOMING ? 0 : due_now(q, in, id);
+	int error = in == QUEUE_INCOMING ? 0 : queue_file_due(q->queue, in, id);
 
 	if (error == 0 && in != QUEUE_INCOMING)
 		error = queue_file_move(q->queue, in, QUEUE_DEFERRED, id);
@@ -132,9 +100,9 @@ static int change_waiting(struct qmgr *q, enum queue_name in, struct str id,
 	case CONTROL_REQUEUE:
 		return requeue(q, in, id);
 	case CONTROL_EXPIRE:
-		return mark_expired(q, in, id);
+		return queue_file_mark(q->queue, in, id, MARK_EXPIRED);
 	case CONTROL_EXPIRE_RELEASE:
-		error = mark_expired(q, in, id);
+		error = queue_file_mark(q->queue, in, id, MARK_EXPIRED);
 		if (error == 0 && in == QUEUE_HOLD)
 			error = release(q, id);
 		return error;

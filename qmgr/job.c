@@ -128,13 +128,14 @@ static void send(struct job *j, const struct hosts *hosts)
 		.relay = STR("none"),
 		.text = error == -EMSGSIZE
 				? STR("delivery request is too large")
-			: error == -ENOENT ? STR("cannot open the queue file")
-					   : STR("mail transport unavailable"),
+			: error == AGENT_NO_FILE
+				? STR("the queue file is gone")
+				: STR("mail transport unavailable"),
 	};
 
 	if (error == 0)
 		return;
-	if (error != -EMSGSIZE && error != -ENOENT && t->dead_until == 0) {
+	if (error != -EMSGSIZE && error < 0 && t->dead_until == 0) {
 		log_warning("connect to transport private/%s: %s", t->name,
 			    strerror(-error));
 		transport_fail(t, "mail transport unavailable");

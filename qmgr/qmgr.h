@@ -304,8 +304,11 @@ void transport_free_all(struct qmgr *q);
 /* ---- agents (agent.c)
  * ------------------------------------------------------------------ */
 
+enum { AGENT_NO_FILE = 1 };
+
 /* Send the job.  Blocks: on connecting.
- * Returns: 0; -errno: the agent cannot be reached. */
+ * Returns: 0; AGENT_NO_FILE: somebody removed the message; -EMSGSIZE;
+ *          -errno: the agent cannot be reached. */
 MUST_USE int agent_send(struct transport *t, struct job *j,
 			const struct delivery_host *hosts, size_t host_count);
 

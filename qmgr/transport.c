@@ -55,7 +55,7 @@ static int64_t own_int(const struct transport *t, const char *suffix,
 	char name[256];
 
 	(void)snprintf(name, sizeof(name), "%.180s%s", t->name, suffix);
-	return conf_int(t->q->env->conf, str_of_c(name), fallback, least, 0);
+	return conf_int(t->q->env->conf, str_of_c(name), fallback, least, -1);
 }
 
 static int64_t own_time(const struct transport *t, const char *suffix,

@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/crc.h"
 #include "base/parse.h"
 #include "base/why.h"
@@ -232,5 +234,37 @@ int queue_append(int fd, uint64_t *end, struct str records)
 		*end += records.n;
 	else /* leave no half record behind; the next one goes here anyway */
 		(void)!ftruncate(fd, (off_t)*end);
+	return error;
+}
+
+int queue_file_mark(struct queue *q, enum queue_name in, struct str id,
+		    uint32_t marks)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new(SIZE_MAX);
+	BUF_SCOPED record = BUF_INIT(256);
+	struct queue_message m;
+	int fd, error;
+
+	if (a == NULL)
+		return -ENOMEM;
+	fd = queue_file_open(q, in, id, true);
+	if (fd < 0)
+		return fd;
+	error = queue_read(fd, a, &m, NULL);
+	queue_mark_record(&record, marks);
+	if (error == 0 && (m.marks & marks) != marks)
+		error = queue_append(fd, &m.outcomes_end, buf_str(&record));
+	(void)close(fd);
+	return error;
+}
+
+int queue_file_due(struct queue *q, enum queue_name in, struct str id)
+{
+	int fd = queue_file_open(q, in, id, true), error;
+
+	if (fd < 0)
+		return fd;
+	error = queue_file_set_time(fd, clock_wall_us() / 1000000);
+	(void)close(fd);
 	return error;
 }

@@ -80,6 +80,14 @@ void queue_mark_record(struct buf *to, uint32_t marks);
  * tried again.  Returns: 0 or -errno, and then *end is as it was. */
 MUST_USE int queue_append(int fd, uint64_t *end, struct str records);
 
+/* Read the file of `id`, add `marks` (unless it has them).  For messages nobody
+ * works on.  Returns: 0, -ENOENT, -EBADMSG, -errno. */
+MUST_USE int queue_file_mark(struct queue *q, enum queue_name in, struct str id,
+			     uint32_t marks);
+
+/* Let it be due now.  Returns: 0, -ENOENT, -errno. */
+MUST_USE int queue_file_due(struct queue *q, enum queue_name in, struct str id);
+
 /* ---- looking through a queue ------------------------------------------------
  */
 

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC */
+/* postqueue: list the queue, or have it tried now. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "ctl/listing.h"
+#include "ctl/site.h"
+#include "delivery/control.h"
+#include "delivery/showq.h"
+
+#define READ_TIMEOUT_S 600
+
+struct postqueue {
+	const char *dir;
+	char mode; /* p j f i s; 0: none yet */
+	const char *argument;
+};
+
+static int usage(void)
+{
+	(void)fputs("usage: postqueue [-c config_dir] -f | -i queueid | -j | "
+		    "-p | -s site\n",
+		    stderr);
+	return EX_USAGE;
+}
+
+static bool parse(struct postqueue *p, int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "c:fi:jps:v")) != -1) {
+		switch (option) {
+		case 'c':
+			p->dir = optarg;
+			break;
+		case 'f':
+		case 'i':
+		case 'j':
+		case 'p':
+		case 's':
+			if (p->mode != 0)
+				return false;
+			p->mode = (char)option;
+			p->argument = optarg;
+			break;
+		case 'v':
+			break;
+		default:
+			return false;
+		}
+	}
+	return p->mode != 0 && optind == argc;
+}
+
+/* ---- listing
+ * ------------------------------------------------------------------------ */
+
+static int connect_to(const char *path)
+{
+	const struct timeval limit = {.tv_sec = READ_TIMEOUT_S};
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+	if (fd < 0)
+		return -errno;
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
+		return fd;
+	error = -errno;
+	(void)close(fd);
+	return error;
+}
+
+static void list_queue(struct queue *q, enum queue_name name, struct listing *l)
+{
+	CLEANUP(queue_scan_end) struct queue_scan *s = NULL;
+	BUF_SCOPED entry = BUF_INIT((size_t)256 << 20);
+	struct queue_entry e;
+
+	if (queue_scan_begin(q, name, false, &s) != 0)
+		return;
+	while (queue_scan_next(s, &e) == 0) {
+		struct arena *a = arena_new(SIZE_MAX);
+		int fd = queue_file_open(q, name, queue_id_str(&e.id), false);
+		struct queue_message m;
+
+		buf_reset(&entry);
+		if (a != NULL && fd >= 0 && queue_read(fd, a, &m, NULL) == 0)
+			showq_put_message(&entry, queue_name_str(name), &m);
+		listing_feed(l, buf_str(&entry));
+		if (fd >= 0)
+			(void)close(fd);
+		arena_free(a);
+	}
+}
+
+/* The mail system is down: look for ourselves. */
+static int list_files(const struct ctl_site *site, struct listing *l)
+{
+	CLEANUP(queue_close) struct queue *q = NULL;
+	BUF_SCOPED text = BUF_INIT(256);
+	int status = ctl_queue_open(site, &q);
+
+	if (status != 0)
+		return status;
+	showq_put_hello(&text);
+	listing_feed(l, buf_str(&text));
+	for (int i = 0; i < QUEUE_NAMES; i++)
+		if (i != QUEUE_CORRUPT)
+			list_queue(q, (enum queue_name)i, l);
+	listing_feed(l, STR("\0"));
+	return listing_end(l) ? EX_OK : EX_SOFTWARE;
+}
+
+static int list_stream(const struct ctl_site *site, int fd, struct listing *l)
+{
+	char chunk[16384];
+	ssize_t n;
+
+	do {
+		n = recv(fd, chunk, sizeof(chunk), 0);
+		if (n > 0)
+			listing_feed(l, str_of(chunk, (size_t)n));
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	(void)close(fd);
+	if (listing_end(l))
+		return EX_OK;
+	ctl_say(site, "fatal", "malformed queue report");
+	return EX_SOFTWARE;
+}
+
+/* Whether we may look at the files of the queue: root, or who owns them. */
+static bool may_look(void)
+{
+	return getuid() == 0 || access("incoming", R_OK | X_OK) == 0;
+}
+
+static int show(const struct ctl_site *site, enum listing_form form)
+{
+	struct listing l;
+	int fd = connect_to(site->showq_socket), status;
+
+	listing_init(&l, form, stdout);
+	if (fd >= 0) {
+		status = list_stream(site, fd, &l);
+	} else if (may_look()) {
+		ctl_say(site, "warning",
+			"Mail system is down -- accessing queue directly "
+			"(Connect to the Postfix showq service: %s)",
+			strerror(-fd));
+		status = list_files(site, &l);
+	} else {
+		ctl_say(site, "fatal",
+			"Queue report unavailable - mail system is down "
+			"(Connect to the Postfix showq service: %s)",
+			strerror(-fd));
+		status = EX_UNAVAILABLE;
+	}
+	listing_release(&l);
+	if (fflush(stdout) != 0)
+		return EX_IOERR;
+	return status;
+}
+
+/* ---- flushing
+ * ---------------------------------------------------------------------------
+ */
+
+static int flush(const struct ctl_site *site, const struct postqueue *p)
+{
+	BUF_SCOPED text = BUF_INIT(MSG_MAX + 8);
+	struct control c = {
+		.verb = CONTROL_FLUSH, .id = STR(""), .site = STR("")};
+	struct controlled answer;
+	int error;
+
+	if (p->mode == 'i')
+		c.id = str_of_c(p->argument);
+	if (p->mode == 's') {
+		c.verb = CONTROL_FLUSH_SITE;
+		c.site = str_of_c(p->argument);
+	}
+	if (p->mode == 'i' && !queue_id_is_valid(c.id)) {
+		ctl_say(site, "fatal",
+			"Cannot flush queue ID - invalid name: \"%.100s\"",
+			p->argument);
+		return EX_USAGE;
+	}
+	if (p->mode == 's' && c.site.n > QUEUE_ADDRESS_MAX) {
+		ctl_say(site, "fatal",
+			"Cannot flush mail queue - invalid destination: "
+			"\"%.100s\"",
+			p->argument);
+		return EX_USAGE;
+	}
+	error = control_ask(site->qmgr_socket, &c, &answer, &text);
+	if (error != 0) {
+		ctl_say(site, "fatal",
+			"Cannot flush mail queue - mail system is down");
+		return EX_UNAVAILABLE;
+	}
+	return EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct postqueue p = {.mode = 0};
+	struct ctl_site site;
+	int status;
+
+	if (!parse(&p, argc, argv))
+		return usage();
+	status = ctl_site_open(&site, "postqueue", p.dir);
+	if (status != 0)
+		return status;
+	if (p.mode == 'p' || p.mode == 'j')
+		status = show(&site,
+			      p.mode == 'j' ? LISTING_JSON : LISTING_TEXT);
+	else
+		status = flush(&site, &p);
+	ctl_site_close(&site);
+	return status;
+}
