@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "rewrite/params.h"
 
+struct buf;
+
 #define REWRITE_CANONICALS 3 /* sender_, recipient_, and for both */
 
 struct rewrite_maps {
