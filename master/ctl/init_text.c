@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "ctl/init.h"
 
-void init_main_cf(const struct init *i, struct buf *out)
+static void put_site(const struct init *i, struct buf *out)
 {
 	(void)buf_putf(out,
 		       "# Made by `malote init`.  Every parameter of Postfix "
@@ -35,6 +35,10 @@ void init_main_cf(const struct init *i, struct buf *out)
 		       "setgid_group = %s\n\n",
 		       i->dir, i->dir, i->ctl->libexec, i->ctl->sbin, i->dir,
 		       i->dir, i->owner, i->group);
+}
+
+static void put_users(const struct init *i, struct buf *out)
+{
 	(void)buf_putf(out,
 		       "# Users of the system: aliases, then mailboxes below "
 		       "mail/local.\n"
@@ -70,6 +74,12 @@ void init_main_cf(const struct init *i, struct buf *out)
 		"smtpd_tls_security_level = may\n"
 		"smtp_tls_security_level = may\n",
 		i->dir, i->dir);
+}
+
+void init_main_cf(const struct init *i, struct buf *out)
+{
+	put_site(i, out);
+	put_users(i, out);
 }
 
 static const char columns[] =

