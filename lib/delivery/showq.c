@@ -50,18 +50,14 @@ void showq_put_message(struct buf *to, struct str queue_name,
 	if (e->sender.n > 0)
 		put_address(to, "sender", e->sender);
 	else
-		put(to, "sender", STR(""));
+		put(to, "sender", STR("MAILER-DAEMON"));
 	for (size_t i = 0; i < e->recipient_count; i++) {
 		const struct recipient_state *s = &m->states[i];
 		const struct recipient *r = &e->recipients[i];
 
 		if (recipient_is_final(s))
 			continue;
-		put_address(to, "original_recipient",
-			    r->original.n > 0 ? r->original : r->address);
 		put_address(to, "recipient", r->address);
-		put(to, "log_class",
-		    s->action == OUTCOME_DEFERRED ? STR("defer") : STR(""));
 		put(to, "reason", s->last.text);
 	}
 	(void)buf_put_byte(to, '\0');

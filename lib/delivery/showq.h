@@ -4,11 +4,11 @@
  *
  *	protocol, mail_queue_list_protocol, end
  *	for each message: queue_name queue_id time size forced_expire sender,
- *		for each recipient: original_recipient recipient log_class
- *		reason, end
+ *		for each recipient: recipient reason; end
  *	end
  *
- * where `end` is an empty name. */
+ * where `end` is an empty name.  The names and their order are those of
+ * releases 3.7 to 3.10, whose readers take no others. */
 #ifndef DELIVERY_SHOWQ_H
 #define DELIVERY_SHOWQ_H
 

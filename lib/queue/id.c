@@ -56,7 +56,7 @@ void queue_id_maker_init(struct queue_id_maker *m)
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = (uint32_t)clock_wall_us();
 	m->last_us = 0;
-	m->number = (uint64_t)(random & 0x3ff) << 22 | process;
+	m->number = (uint64_t)(random & 0x3f) << 22 | process;
 }
 
 struct queue_id queue_id_next(struct queue_id_maker *m, int64_t *us)

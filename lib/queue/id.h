@@ -3,7 +3,7 @@
  *
  * Six or more digits of base 52 (the seconds), four of base 52 (the
  * microseconds), a `z`, then digits of base 51: there Postfix has the inode,
- * and we the number of the process that made it, with random bits above.  No
+ * and we the number of the process that made it, with six random bits above. No
  * vowels; sorts by time; safe as a file name. */
 #ifndef QUEUE_ID_H
 #define QUEUE_ID_H

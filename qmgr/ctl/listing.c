@@ -71,7 +71,8 @@ static void text_message(struct listing *l)
 	else
 		(void)fputc('\n', l->out);
 	(void)buf_put(&name, buf_str(&l->id));
-	(void)buf_put_byte(&name, sign_of(l));
+	if (sign_of(l) != ' ')
+		(void)buf_put_byte(&name, sign_of(l));
 	(void)date_put_short(&date, (time_t)l->when_s);
 	(void)fprintf(l->out, "%-17s %8llu %19.19s ", buf_cstr(&name),
 		      (unsigned long long)l->size, buf_cstr(&date));

@@ -20,7 +20,7 @@ static void ids_rise(void **state)
 		assert_true(strcmp(last.text, id.text) < 0);
 		assert_true(queue_id_is_valid(queue_id_str(&id)));
 		assert_true(strlen(id.text) >= 12);
-		assert_true(strlen(id.text) <= 17);
+		assert_true(strlen(id.text) <= 16);
 		assert_int_equal(queue_id_time_us(queue_id_str(&id)), us);
 		last = id;
 	}
