@@ -86,6 +86,11 @@ bool service_draining(const struct service_env *env)
 	return env->inside->phase != SERVICE_SERVING;
 }
 
+bool service_stopping(const struct service_env *env)
+{
+	return env->inside->phase >= SERVICE_STOPPING;
+}
+
 struct waitq *service_drain_q(struct service_env *env)
 {
 	return &env->inside->drain_q;

@@ -126,6 +126,10 @@ int service_main(const struct service *service, int argc, char **argv);
 /* Whether the worker is to end: finish what runs, begin nothing new. */
 bool service_draining(const struct service_env *env);
 
+/* Whether it is to end at once: sessions say good-bye at the next chance.  A
+ * drain that is no stop (reload) lets them go on to their own end. */
+bool service_stopping(const struct service_env *env);
+
 /* Woken (all) when a drain begins, and when it becomes a stop. */
 struct waitq *service_drain_q(struct service_env *env);
 
