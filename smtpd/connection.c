@@ -178,7 +178,7 @@ static bool read_more(struct connection *c)
 /* We go down: sessions end between two messages. */
 static bool may_go_on(struct connection *c)
 {
-	return !service_draining(c->worker->env) ||
+	return !service_stopping(c->worker->env) ||
 	       session_drain(c->session) != SESSION_END;
 }
 
