@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: ISC */
+/* Mailboxes that are one file: lock, append, sync, unlock.
+ *
+ * Locks between our own threads: fcntl locks are taken on the open file (OFD),
+ * which keeps them apart too, and other programs' POSIX locks are respected. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "local/mailbox.h"
+
+#define PATH_ROOM 4096
+#define REOPENS 10
+
+struct mbox {
+	struct mailbox_job *job;
+	int fd;
+	bool created;
+	bool dotted; /* dotlock exists, made by us */
+	struct stat st;
+	char lock[PATH_ROOM];
+};
+
+static void pause_ms(int64_t ms)
+{
+	struct timespec span = {.tv_sec = ms / 1000,
+				.tv_nsec = (ms % 1000) * 1000000};
+
+	(void)nanosleep(&span, NULL);
+}
+
+/* ---- the lock file
+ * ---------------------------------------------------------------- */
+
+/* Remove a lock file that was forgotten. */
+static bool break_stale(const struct mbox *m)
+{
+	struct stat st;
+
+	if (lstat(m->lock, &st) < 0)
+		return errno == ENOENT;
+	if ((time(NULL) - st.st_mtime) * 1000 < m->job->lock_stale_ms)
+		return false;
+	return unlink(m->lock) == 0 || errno == ENOENT;
+}
+
+static int try_dotlock(struct mbox *m)
+{
+	int fd = open(m->lock, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	(void)close(fd);
+	m->dotted = true;
+	return 0;
+}
+
+/* A folder that we may not write to has no lock files; where another kind of
+ * lock is wanted as well, that one has to do. */
+static bool may_go_without(const struct mbox *m, int error)
+{
+	return (error == -EACCES || error == -EPERM || error == -EROFS ||
+		error == -ENAMETOOLONG) &&
+	       (m->job->locks & ~(unsigned)MAILBOX_LOCK_DOT) != 0;
+}
+
+static int take_dotlock(struct mbox *m)
+{
+	int n, error = -EEXIST;
+
+	n = snprintf(m->lock, sizeof(m->lock), "%s.lock", m->job->path);
+	if (n < 0 || (size_t)n >= sizeof(m->lock))
+		return mailbox_fail(m->job, -ENAMETOOLONG, "lock",
+				    m->job->path);
+	for (int64_t i = 0; i < m->job->lock_tries && error == -EEXIST; i++) {
+		if (i > 0)
+			pause_ms(m->job->lock_pause_ms);
+		error = try_dotlock(m);
+		if (error == -EEXIST && break_stale(m))
+			error = try_dotlock(m);
+	}
+	if (error == 0 || may_go_without(m, error))
+		return 0;
+	if (error == -EEXIST)
+		error = -EAGAIN;
+	return mailbox_fail(m->job, error,
+			    "unable to lock for exclusive access", m->lock);
+}
+
+/* ---- kernel locks
+ * ----------------------------------------------------------------- */
+
+static int try_kernel(const struct mbox *m)
+{
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if ((m->job->locks & MAILBOX_LOCK_FCNTL) &&
+	    fcntl(m->fd, F_OFD_SETLK, &all) < 0)
+		return errno == EACCES ? -EAGAIN : -errno;
+	if ((m->job->locks & MAILBOX_LOCK_FLOCK) &&
+	    flock(m->fd, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	return 0;
+}
+
+static int take_kernel(struct mbox *m)
+{
+	int error = -EAGAIN;
+
+	for (int64_t i = 0; i < m->job->lock_tries && error == -EAGAIN; i++) {
+		if (i > 0)
+			pause_ms(m->job->lock_pause_ms);
+		error = try_kernel(m);
+	}
+	if (error != 0)
+		(void)mailbox_fail(m->job, error,
+				   "unable to lock for exclusive access",
+				   m->job->path);
+	return error;
+}
+
+/* ---- the file
+ * ---------------------------------------------------------------------- */
+
+/* A symbolic link is followed when root made it. */
+static bool link_is_trusted(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && st.st_uid == 0;
+}
+
+static int open_existing(const char *path)
+{
+	const int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	int fd = open(path, flags | O_NOFOLLOW);
+
+	if (fd < 0 && errno == ELOOP) {
+		fd = link_is_trusted(path) ? open(path, flags) : -1;
+		if (fd < 0)
+			return -ELOOP;
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_file(struct mbox *m)
+{
+	const char *path = m->job->path;
+
+	for (int i = 0; i < REOPENS; i++) {
+		m->created = false;
+		m->fd = open_existing(path);
+		if (m->fd != -ENOENT)
+			break;
+		m->fd = open(path,
+			     O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC |
+				     O_NOCTTY,
+			     0600);
+		if (m->fd >= 0) {
+			m->created = true;
+			break;
+		}
+		m->fd = -errno;
+		if (m->fd != -EEXIST)
+			break;
+	}
+	if (m->fd < 0)
+		return mailbox_fail(m->job, m->fd,
+				    m->fd == -ELOOP ? "file is a symbolic link"
+						    : "open",
+				    path);
+	return 0;
+}
+
+static int refuse(struct mbox *m, enum outcome_action action, struct str dsn,
+		  const char *words)
+{
+	m->job->action = action;
+	m->job->dsn = dsn;
+	return why_fail(&m->job->why, -EPERM, "destination %s %s", m->job->path,
+			words);
+}
+
+static int look_at_file(struct mbox *m)
+{
+	if (fstat(m->fd, &m->st) < 0)
+		return mailbox_fail(m->job, -errno, "fstat", m->job->path);
+	if (!S_ISREG(m->st.st_mode))
+		return refuse(m, OUTCOME_BOUNCED, STR("5.2.0"),
+			      "is not a regular file");
+	if (m->st.st_nlink > 1)
+		return refuse(m, OUTCOME_BOUNCED, STR("5.2.0"),
+			      "has several hard links");
+	if (m->job->strict && m->st.st_uid != m->job->uid)
+		return refuse(m, OUTCOME_DEFERRED, STR("4.2.0"),
+			      "is not owned by recipient");
+	return 0;
+}
+
+/* Whether what is open is still what the path names: a mail reader may have
+ * put another file there while we waited for its lock. */
+static bool is_current(const struct mbox *m)
+{
+	struct stat now;
+
+	return stat(m->job->path, &now) == 0 && now.st_ino == m->st.st_ino &&
+	       now.st_dev == m->st.st_dev && m->st.st_nlink > 0;
+}
+
+static int open_locked(struct mbox *m)
+{
+	for (int i = 0; i < REOPENS; i++) {
+		int error = open_file(m);
+
+		if (error == 0)
+			error = take_kernel(m);
+		if (error == 0)
+			error = look_at_file(m);
+		if (error != 0 || is_current(m))
+			return error;
+		(void)close(m->fd);
+		m->fd = -1;
+	}
+	return mailbox_fail(m->job, -EAGAIN,
+			    "it keeps changing:", m->job->path);
+}
+
+static int append(struct mbox *m)
+{
+	uint64_t size = (uint64_t)m->st.st_size;
+	int error = mailbox_write(m->job, m->fd, size);
+
+	if (error == 0 && m->created) {
+		error = mailbox_sync_parent(m->job->path);
+		if (error != 0)
+			(void)mailbox_fail(m->job, error, "sync folder of",
+					   m->job->path);
+	}
+	/* Half a message must not stay. */
+	if (error != 0 && ftruncate(m->fd, m->st.st_size) < 0)
+		(void)mailbox_fail(m->job, -EIO, "cannot cut back",
+				   m->job->path);
+	return error;
+}
+
+static void deliver(struct mbox *m)
+{
+	int error = 0;
+
+	if (m->job->locks & MAILBOX_LOCK_DOT)
+		error = take_dotlock(m);
+	if (error == 0)
+		error = open_locked(m);
+	if (error == 0)
+		error = append(m);
+	if (m->fd >= 0 && close(m->fd) < 0 && error == 0)
+		(void)mailbox_fail(m->job, -errno, "close", m->job->path);
+	if (m->dotted)
+		(void)unlink(m->lock);
+}
+
+int mailbox_append(void *arg)
+{
+	struct mailbox_job *job = arg;
+	struct mbox *m;
+
+	job->action = OUTCOME_SENT;
+	job->dsn = STR("2.0.0");
+	if (strcmp(job->path, "/dev/null") == 0)
+		return 0;
+	m = calloc(1, sizeof(*m));
+	if (m == NULL) {
+		(void)mailbox_fail(job, -ENOMEM, "mailbox", job->path);
+		return 0;
+	}
+	m->job = job;
+	m->fd = -1;
+	deliver(m);
+	free(m);
+	return 0;
+}
