@@ -57,20 +57,19 @@ bool logical_next(struct logical *l, struct buf *joined, int *first)
 
 static int read_all(int fd, struct buf *out)
 {
-	for (;;) {
-		char *room = buf_room(out, 16384);
-		ssize_t n;
+	char chunk[8192];
 
-		if (room == NULL)
-			return -EFBIG;
-		n = read(fd, room, 16384);
+	for (;;) {
+		ssize_t n = read(fd, chunk, sizeof(chunk));
+
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
 		if (n == 0)
 			return 0;
-		buf_added(out, (size_t)n);
+		if (!buf_put(out, str_of(chunk, (size_t)n)))
+			return out->n + (size_t)n > out->max ? -EFBIG : -ENOMEM;
 	}
 }
 
