@@ -16,6 +16,8 @@
 #include "rt/fiber.h"
 
 #define RETRY_MS 1000
+#define LOOK_MS 5000	  /* how often what was missed is asked for */
+#define SLOW_DOWN_MS 1000 /* as in_flow_delay */
 #define PATH_MOST 128
 
 struct handover {
@@ -83,9 +85,16 @@ static void ask_for_scan(struct handover *h)
 static void wait_for_end(struct handover *h)
 {
 	struct msg m;
+	int error = 0;
 
-	while (channel_receive(h->channel, &m, DEADLINE_NEVER) == 0)
-		msg_drop(&m);
+	while (error == 0 || error == -ETIMEDOUT) {
+		error = channel_receive(h->channel, &m,
+					clock_deadline(LOOK_MS));
+		if (error == 0)
+			msg_drop(&m);
+		if (error == -ETIMEDOUT && h->missed)
+			ask_for_scan(h);
+	}
 }
 
 static void keeper(void *arg)
@@ -134,34 +143,33 @@ static int encode(struct handover *h, const struct queue_place *place,
 	return msg_end(&w);
 }
 
+/* Connect the first time: a Unix socket connects at once or not. */
+static void begin(struct handover *h)
+{
+	if (h->keeper != NULL)
+		return;
+	(void)!channel_connect(h->path, clock_now(), &h->channel, NULL);
+	h->keeper = fiber_spawn(keeper, h);
+}
+
 void handover_send(struct handover *h, struct queue_place *place,
 		   const struct envelope *e)
 {
-	int fd = place->fd;
-	int error = 0;
+	int fd = place->fd, error = -EPIPE;
 
 	place->fd = -1;
-	if (h->keeper == NULL) {
-		/* The first time: a Unix socket connects at once or not. */
-		error = channel_connect(h->path, clock_now(), &h->channel,
-					NULL);
-		h->keeper = fiber_spawn(keeper, h);
-	}
-	if (h->channel == NULL || error != 0) {
-		(void)close(fd);
-		h->missed = true;
-		return;
-	}
-	error = encode(h, place, e);
-	if (error != 0)
-		(void)close(fd);
-	else
+	begin(h);
+	/* Who sends more than qmgr takes is slowed down here. */
+	if (h->channel != NULL && channel_is_congested(h->channel))
+		channel_drain(h->channel, clock_deadline(SLOW_DOWN_MS));
+	if (h->channel != NULL)
+		error = encode(h, place, e);
+	if (error == 0)
 		error = channel_post(h->channel, &h->frame, &fd, 1);
+	else
+		(void)close(fd);
 	if (error != 0)
 		h->missed = true;
-	/* A reader that is too slow for us: let it find the rest by itself. */
-	if (error == -EAGAIN)
-		channel_break(h->channel);
 }
 
 void handover_flush(struct handover *h, int64_t deadline)

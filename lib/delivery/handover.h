@@ -17,7 +17,8 @@ MUST_USE int handover_open(const char *path, struct handover **out);
 void handover_close(struct handover *h);
 DEFINE_CLEANUP(struct handover *, handover_close)
 
-/* Hand over `place` with its envelope.  Never waits for qmgr.
+/* Hand over `place` with its envelope.  Waits for qmgr only, and at most a
+ * second, while very much waits to be sent.
  * Takes: place->fd (it is closed in every case). */
 void handover_send(struct handover *h, struct queue_place *place,
 		   const struct envelope *e);

@@ -25,7 +25,8 @@
 #define FDS_WAITING 512u	  /* descriptors waiting, either way */
 #define FDS_AT_ONCE 64u		  /* in one sendmsg(); the kernel takes 253 */
 #define INPUT_MAX (MSG_MAX + 4)	  /* one message and its length */
-#define SEND_TIMEOUT 60000	  /* ms that a peer may read nothing */
+#define TOO_MANY_FDS_MS 2
+#define SEND_TIMEOUT 60000 /* ms that a peer may read nothing */
 
 struct fd_queue {
 	int *fds;
@@ -326,12 +327,28 @@ bool channel_is_broken(const struct channel *ch)
 	return ch->broken;
 }
 
+bool channel_is_congested(const struct channel *ch)
+{
+	return ch->out.n > OUT_MAX / 4 || ch->out_fds.count > FDS_WAITING / 4;
+}
+
 /* ---- sending ---------------------------------------------------------------
  */
+
+/* Wait until more can be sent. */
+static int wait_to_send(struct channel *ch, ssize_t put, int64_t deadline)
+{
+	if (put == -EAGAIN)
+		return stream_wait(ch->s, FD_WRITE, deadline);
+	/* More descriptors are on their way between processes of this user
+	 * than the system allows: until the peers have taken some. */
+	return fiber_sleep(clock_deadline(TOO_MANY_FDS_MS));
+}
 
 /* Send all of ch->sending.  Returns 0 or -errno. */
 static int send_all(struct channel *ch)
 {
+	int64_t deadline = clock_deadline(SEND_TIMEOUT);
 	size_t at = 0;
 
 	while (at < ch->sending.n && !ch->broken) {
@@ -342,12 +359,14 @@ static int send_all(struct channel *ch)
 
 		if (put > 0) {
 			at += (size_t)put;
+			deadline = clock_deadline(SEND_TIMEOUT);
 			continue;
 		}
-		if (put != -EAGAIN)
+		if (put != -EAGAIN && put != -ETOOMANYREFS)
 			return put == 0 ? -EPIPE : (int)put;
-		error = stream_wait(ch->s, FD_WRITE,
-				    clock_deadline(SEND_TIMEOUT));
+		if (clock_now() >= deadline)
+			return -ETIMEDOUT;
+		error = wait_to_send(ch, put, deadline);
 		if (error != 0)
 			return error;
 	}

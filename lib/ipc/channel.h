@@ -44,6 +44,9 @@ void channel_break(struct channel *ch);
 /* Whether it has failed or was broken. */
 bool channel_is_broken(const struct channel *ch);
 
+/* Whether the peer takes much less than we post. */
+bool channel_is_congested(const struct channel *ch);
+
 /* Queue the message(s) in `frame`, made by msg_end(), for sending soon; never
  * waits.  Everything posted in one turn of the loop goes out together.
  * Takes:   the descriptors, also on failure: they are closed once sent.
