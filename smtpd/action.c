@@ -62,15 +62,6 @@ static enum verdict act_defer(struct eval *e, const struct action *a)
 			   (struct enhanced){4, 7, 1}, a->text);
 }
 
-static enum verdict act_hangup(struct eval *e, const struct action *a)
-{
-	(void)a;
-	e->s->hang_up = true;
-	return rule_refuse(e, 521, (struct enhanced){5, 7, 1},
-			   "<" STR_FMT ">: %s rejected: Access denied",
-			   STR_ARG(e->name), e->what);
-}
-
 static enum verdict act_defer_if_permit(struct eval *e, const struct action *a)
 {
 	struct enhanced status = {4, 7, 1};
@@ -87,9 +78,16 @@ static enum verdict act_defer_if_permit(struct eval *e, const struct action *a)
 
 static enum verdict act_defer_if_reject(struct eval *e, const struct action *a)
 {
-	(void)a;
-	e->defer_if_reject = true;
-	return VERDICT_DUNNO;
+	struct enhanced status = {4, 7, 1};
+	struct str text = a->text;
+
+	eat_status(&text, &status);
+	if (text.n == 0)
+		text = STR("Service unavailable");
+	return rule_defer_if_reject(e, e->s->params->access_map_defer_code,
+				    rule_status(e, 450, status),
+				    "<" STR_FMT ">: %s rejected: " STR_FMT,
+				    STR_ARG(e->name), e->what, STR_ARG(text));
 }
 
 /* ---- things to do with the message
@@ -119,6 +117,15 @@ static enum verdict act_warn(struct eval *e, const struct action *a)
 {
 	log_text(e, "warn", "triggers WARN action", a->text);
 	return VERDICT_DUNNO;
+}
+
+/* The session ends without a word. */
+static enum verdict act_hangup(struct eval *e, const struct action *a)
+{
+	log_text(e, "hangup", "triggers HANGUP action", a->text);
+	e->s->hang_up = true;
+	*e->refusal = (struct reply){.code = 0};
+	return VERDICT_REJECT;
 }
 
 static enum verdict act_info(struct eval *e, const struct action *a)
@@ -282,13 +289,14 @@ static bool is_digits(struct str s)
 	return s.n > 0 && str_eat_while(&s, &byteset_digit).n > 0 && s.n == 0;
 }
 
-/* "4NN text", "5NN text"; other numbers permit. */
+/* "4NN text", "5NN text"; other numbers, and numbers alone, permit. */
 static enum verdict act_number(struct eval *e, struct str word, struct str text)
 {
 	uint64_t code = 0;
 	struct enhanced status = {5, 7, 1};
 
-	if (word.n != 3 || !str_to_u64(word, 599, &code) || code < 400)
+	if (text.n == 0 || word.n != 3 || !str_to_u64(word, 599, &code) ||
+	    code < 400)
 		return VERDICT_PERMIT;
 	return refuse_with(e, (int64_t)code, status, text);
 }
@@ -300,7 +308,8 @@ bool action_is_ok(struct str value)
 	if (!str_next_word(&value, &byteset_blank, &word))
 		return false;
 	if (is_digits(word))
-		return word.n != 3 || (word.p[0] != '4' && word.p[0] != '5');
+		return str_trim(value, &byteset_space).n == 0 || word.n != 3 ||
+		       (word.p[0] != '4' && word.p[0] != '5');
 	return str_eq_nocase(word, STR("OK")) ||
 	       str_eq_nocase(word, STR("RELAY")) ||
 	       str_begins_nocase(word, STR("permit"));

@@ -34,7 +34,7 @@ static enum verdict run_stage(struct eval *e, enum stage stage)
 	e->stage = stage;
 	e->depth = 0;
 	e->warn_if_reject = false;
-	e->defer_if_reject = false;
+	e->if_reject.active = false;
 	switch (stage) {
 	case STAGE_CLIENT:
 		rule_about_client(e);

@@ -81,18 +81,17 @@ struct enhanced rule_status(const struct eval *e, int64_t code,
 	status.class_ = (uint16_t)(code / 100);
 	if (status.subject != 1)
 		return status;
-	if (sender) { /* RFC 3463 3.2: X.1.0, 7, 8 are about senders */
-		if (status.detail == 2)
-			status.detail = 8;
-		else if (status.detail == 3)
-			status.detail = 7;
-		else if (status.detail != 7 && status.detail != 8)
-			status.detail = 0;
+	/* RFC 3463 3.2: X.1.7 and 8 are about senders, 1 to 6 are not. */
+	if (sender) {
+		static const uint16_t fit[] = {0, 7, 8, 7, 7, 0, 7, 7, 8};
+
+		status.detail =
+			status.detail < ARRAY_LEN(fit) ? fit[status.detail] : 0;
 	} else if (recipient) {
-		if (status.detail == 8)
-			status.detail = 2;
-		else if (status.detail == 7)
-			status.detail = 3;
+		static const uint16_t fit[] = {0, 1, 2, 3, 4, 5, 6, 3, 2};
+
+		status.detail =
+			status.detail < ARRAY_LEN(fit) ? fit[status.detail] : 0;
 	} else {
 		status.subject = 0;
 		status.detail = 0;
@@ -114,9 +113,10 @@ static enum verdict refuse(struct eval *e, bool ours, int64_t code,
 	BUF_SCOPED line = BUF_INIT(4096);
 
 	r.status.class_ = (uint16_t)(code / 100);
-	if (e->defer_if_reject && r.code >= 500) {
-		r.code = (uint16_t)(r.code - 100);
-		r.status.class_ = 4;
+	if (e->if_reject.active && !warn && r.code >= 500) {
+		r.code = e->if_reject.code;
+		r.status = e->if_reject.status;
+		r.text = e->if_reject.text;
 	}
 	buf_putf(&line, "%u " STR_FMT " " STR_FMT, r.code,
 		 STR_ARG(enhanced_text(&r.status, room)), STR_ARG(r.text));
@@ -183,6 +183,23 @@ enum verdict rule_defer_if_permit(struct eval *e, int64_t code,
 		.code = (uint16_t)code,
 		.status = status,
 		.text = buf_str(&s->later),
+	};
+	return VERDICT_DUNNO;
+}
+
+enum verdict rule_defer_if_reject(struct eval *e, int64_t code,
+				  struct enhanced status, const char *fmt, ...)
+{
+	struct session *s = e->s;
+
+	if (e->if_reject.active)
+		return VERDICT_DUNNO;
+	FORMAT_INTO(&s->instead, fmt);
+	e->if_reject = (struct deferral){
+		.active = true,
+		.code = (uint16_t)code,
+		.status = status,
+		.text = buf_str(&s->instead),
 	};
 	return VERDICT_DUNNO;
 }

@@ -71,7 +71,7 @@ struct eval {
 	bool sender_checked;
 	unsigned depth;
 	struct deferral if_permit; /* text in s->later */
-	bool defer_if_reject;
+	struct deferral if_reject; /* in place of a refusal; in s->instead */
 	struct reply *refusal;
 };
 
@@ -101,6 +101,11 @@ enum verdict rule_misconfigured(struct eval *e);
 
 /* Refuse later, if everything else permits. */
 enum verdict rule_defer_if_permit(struct eval *e, int64_t code,
+				  struct enhanced status, const char *fmt, ...)
+	PRINTF_LIKE(4, 5);
+
+/* In place of a refusal of this list, this. */
+enum verdict rule_defer_if_reject(struct eval *e, int64_t code,
 				  struct enhanced status, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
 

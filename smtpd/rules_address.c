@@ -81,7 +81,7 @@ static enum verdict unlisted(struct eval *e, struct str address)
 		break;
 	}
 	return rule_refuse(e, code_for_table(e->s->params, table),
-			   rule_status(e, 550, (struct enhanced){5, 1, 1}),
+			   (struct enhanced){5, 1, e->what[0] == 'S' ? 0 : 1},
 			   "<" STR_FMT ">: %s rejected: User unknown%s" STR_FMT,
 			   STR_ARG(address), e->what,
 			   show && table.n > 0 ? " in " : "",

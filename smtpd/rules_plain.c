@@ -46,8 +46,10 @@ enum verdict rule_word_defer_if_permit(struct eval *e, const struct rule *r)
 enum verdict rule_word_defer_if_reject(struct eval *e, const struct rule *r)
 {
 	(void)r;
-	e->defer_if_reject = true;
-	return VERDICT_DUNNO;
+	return rule_defer_if_reject(
+		e, e->s->params->defer_code, (struct enhanced){4, 7, 0},
+		"<" STR_FMT ">: %s rejected: defer_if_reject requested",
+		STR_ARG(e->name), e->what);
 }
 
 enum verdict rule_warn_if_reject(struct eval *e, const struct rule *r)

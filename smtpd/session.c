@@ -101,6 +101,7 @@ int session_new(struct server *server, const struct session_peer *peer,
 	buf_init(&s->said, 4096);
 	buf_init(&s->refusal, 4096);
 	buf_init(&s->later, 1024);
+	buf_init(&s->instead, 1024);
 	buf_init(&s->carried_text, 1024);
 	buf_init(&s->helo, HELO_KEPT_MAX);
 	buf_init(&s->sasl_method, 64);
@@ -128,6 +129,7 @@ void session_free(struct session *s)
 	buf_release(&s->said);
 	buf_release(&s->refusal);
 	buf_release(&s->later);
+	buf_release(&s->instead);
 	buf_release(&s->carried_text);
 	buf_release(&s->helo);
 	buf_release(&s->sasl_method);
@@ -162,6 +164,8 @@ void session_reply(struct session *s, const struct reply *reply)
 {
 	struct reply r = *reply;
 
+	if (r.code == 0) /* nothing to say */
+		return;
 	soften(s, &r);
 	if (s->errors >= s->params->smtpd_soft_error_limit &&
 	    s->params->smtpd_error_sleep_time > 0)

@@ -110,6 +110,7 @@ struct session {
 	struct buf said;    /* a reply being made */
 	struct buf refusal; /* what a restriction says */
 	struct buf later;   /* what it will say if all others permit */
+	struct buf instead; /* what it will say in place of a refusal */
 	struct line_taker line;
 	struct buf helo; /* empty: no HELO yet */
 	struct buf sasl_method;

@@ -145,14 +145,10 @@ static int may_begin(struct session *s)
 
 	if (s->params->smtpd_helo_required && s->helo.n == 0)
 		return session_refuse_id(s, REPLY_helo_first);
-	if (!s->params->smtpd_sasl_auth_enable || s->server->standalone ||
-	    matchlist_host(s->server->sasl_exceptions, s->peer.name,
-			   s->peer.address) != TABLE_ABSENT)
+	if (!auth_is_offered(s))
 		return session_refuse_id(s, REPLY_auth_not_enabled);
 	if (s->tx != NULL)
 		return session_refuse_id(s, REPLY_auth_in_mail);
-	if (s->params->smtpd_tls_auth_only && !s->tls_on)
-		return session_refuse_id(s, REPLY_auth_need_tls);
 	if (s->sasl_username.n > 0)
 		return session_refuse_id(s, REPLY_auth_twice);
 	if (s->asks->allows(s->ctx, EVENT_AUTH, &count))

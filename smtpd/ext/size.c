@@ -19,11 +19,12 @@ static enum ext_param mail(struct session *s, struct str name, struct str value)
 
 	if (!str_eq_nocase(name, STR("SIZE")) || value.p == NULL)
 		return EXT_NOT_OURS;
-	if (str_eat_while(&digits, &byteset_digit).n != value.n) {
+	if (value.n == 0 ||
+	    str_eat_while(&digits, &byteset_digit).n != value.n) {
 		session_reply_id(s, REPLY_size_bad);
 		return EXT_REFUSED;
 	}
-	if (value.n > 0 && !str_to_u64(value, INT64_MAX, &s->tx->announced)) {
+	if (!str_to_u64(value, INT64_MAX, &s->tx->announced)) {
 		session_reply_id(s, REPLY_size_huge);
 		return EXT_REFUSED;
 	}

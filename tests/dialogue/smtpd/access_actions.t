@@ -2,7 +2,8 @@
 file access
 	a@s.example	550 5.2.3 Not today
 	b@s.example	421 Closed
-	c@s.example	450
+	c@s.example	450 Not now
+	j@s.example	450
 	d@s.example	REJECT 4.2.1 odd class
 	e@s.example	12345
 	f@s.example	OK
@@ -27,7 +28,7 @@ S: 550 5.2.3 <a@s.example>: Sender address rejected: Not today
 S: 250 2.0.0 Ok
 S: 250 2.1.0 Ok
 C> RCPT TO:<joe@example.org>\r\nRSET\r\nMAIL FROM:<d@s.example>\r\n
-S: 450 4.7.1 <c@s.example>: Sender address rejected: Access denied
+S: 450 4.7.1 <c@s.example>: Sender address rejected: Not now
 S: 250 2.0.0 Ok
 S: 250 2.1.0 Ok
 C> RCPT TO:<joe@example.org>\r\nRSET\r\nMAIL FROM:<e@s.example>\r\n
@@ -51,7 +52,7 @@ S: 450 4.7.1 <h@s.example>: Sender address rejected: wait
 S: 250 2.0.0 Ok
 S: 250 2.1.0 Ok
 C> RCPT TO:<joe@example.org>\r\nRSET\r\nMAIL FROM:<b@s.example>\r\n
-S: 554 5.1.0 <i@s.example>: Sender address rejected: sender context
+S: 554 5.1.7 <i@s.example>: Sender address rejected: sender context
 S: 250 2.0.0 Ok
 S: 250 2.1.0 Ok
 C: RCPT TO:<joe@example.org>

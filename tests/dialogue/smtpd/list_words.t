@@ -13,6 +13,6 @@ S: 450 4.3.2 <joe@example.org>: Recipient address rejected: Try again later
 C: RCPT TO:<jane@example.org>
 S: 554 5.7.1 <jane@example.org>: Recipient address rejected: Access denied
 C: RCPT TO:<info@virtual.example>
-S: 454 4.7.1 <info@virtual.example>: Recipient address rejected: Access denied
+S: 450 4.7.0 <info@virtual.example>: Recipient address rejected: defer_if_reject requested
 C: RCPT TO:<postmaster@example.org>
 S: 250 2.1.5 Ok

@@ -15,7 +15,7 @@ S: 250-ENHANCEDSTATUSCODES
 S: 250-8BITMIME
 S: 250 DSN
 C: AUTH PLAIN AGpvZQBzZWNyZXQ=
-S: 504 5.5.4 Encryption required for requested authentication mechanism
+S: 503 5.5.1 Error: authentication not enabled
 C: STARTTLS now
 S: 501 5.5.4 Syntax: STARTTLS
 C: STARTTLS
