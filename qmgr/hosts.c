@@ -291,7 +291,8 @@ static void add_exchangers(struct finding *f, const struct dns_result *mx,
 		return;
 	}
 	qsort(f->list + before, f->count - before, sizeof(f->list[0]), compare);
-	if (port == 25)
+	/* Where nobody but us listens the mail cannot come back. */
+	if (port == default_port(f))
 		cut_own(f, before, domain);
 }
 

@@ -114,7 +114,7 @@ def test_discard_and_error_transports(instance):
     send(instance, "a@gone.test", "b@no.test", "c@later.test", sender="ana@example.test")
     instance.wait_log(r"postfix/discard\[\d+\]: \w+: to=<a@gone\.test>, relay=none, .* status=sent \(thrown away\)")
     instance.wait_log(r"postfix/error\[\d+\]: \w+: to=<b@no\.test>, relay=none, .* dsn=5\.1\.2, status=bounced \(no such place\)")
-    instance.wait_log(r"postfix/retry\[\d+\]: \w+: to=<c@later\.test>, relay=none, .* dsn=4\.3\.0, status=deferred \(come back\)")
+    instance.wait_log(r"postfix/error\[\d+\]: \w+: to=<c@later\.test>, relay=none, .* dsn=4\.3\.0, status=deferred \(come back\)")
     (message,) = instance.queue()
     assert [r["address"] for r in message["recipients"]] == ["c@later.test"]
 

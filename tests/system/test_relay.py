@@ -106,8 +106,9 @@ def test_a_name_server_that_is_away_defers(world):
 
 
 def test_per_recipient_results(world):
-    sink = world.host("127.0.0.11", rules={"RCPT": lambda line: {
-        "bad@": "550 5.1.1 no such user here", "slow": "450 4.2.0 greylisted"}.get(line[9:13])})
+    rules = {"RCPT": lambda line: {
+        "bad@": "550 5.1.1 no such user here", "slow": "450 4.2.0 greylisted"}.get(line[9:13])}
+    sink, _ = world.host("127.0.0.11", rules=rules), world.host("127.0.0.12", rules=rules)
     world.start()
     send(world, "good@remote.test", "bad@remote.test", "slow@remote.test")
     sink.wait(1)
