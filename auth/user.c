@@ -112,7 +112,12 @@ static bool read_rest(struct str rest, struct user *out)
 	while (str_next_word(&rest, &byteset_space, &word))
 		if (str_eat(&word, STR("mail=")))
 			(void)buf_put(&out->mail, word);
-	return true;
+	/* Where else would the mail of no account be. */
+	if (out->mail.n == 0 && out->home.n > 0) {
+		(void)buf_put(&out->mail, STR("maildir:"));
+		(void)buf_put(&out->mail, buf_str(&out->home));
+	}
+	return !out->mail.failed && !out->home.failed;
 }
 
 static enum user_answer check_line(const char *path, struct str line,

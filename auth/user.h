@@ -35,7 +35,8 @@ struct user {
 	uint32_t uid;
 	uint32_t gid;
 	struct buf home;
-	struct buf mail; /* "maildir:/path", "mbox:/path"; empty: as main.cf
+	struct buf mail; /* "maildir:/path", "mbox:/path"; of a user of the
+			    file, else the home as a maildir; empty: as main.cf
 			    says for this account */
 };
 
