@@ -12,8 +12,7 @@ struct action {
 
 typedef enum verdict action_fn(struct eval *e, const struct action *a);
 
-/* ---- permitting and refusing
- * ------------------------------------------------------ */
+/* ---- permitting and refusing -------------------------------------------- */
 
 static enum verdict act_ok(struct eval *e, const struct action *a)
 {
@@ -90,8 +89,7 @@ static enum verdict act_defer_if_reject(struct eval *e, const struct action *a)
 				    STR_ARG(e->name), e->what, STR_ARG(text));
 }
 
-/* ---- things to do with the message
- * ------------------------------------------------- */
+/* ---- things to do with the message -------------------------------------- */
 
 static void log_trigger(struct eval *e, const char *what, const char *words,
 			struct str text)
@@ -259,8 +257,7 @@ static enum verdict act_prepend(struct eval *e, const struct action *a)
 			     &tx->actions.prepend_count);
 }
 
-/* ---- the words
- * ------------------------------------------------------------------------- */
+/* ---- the words ---------------------------------------------------------- */
 
 static const struct {
 	struct str word;

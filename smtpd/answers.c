@@ -19,8 +19,7 @@
 #define ASK_DNS_MS 30000
 #define ASK_AUTH_MS 100000
 
-/* ---- routing
- * -------------------------------------------------------------------- */
+/* ---- routing ------------------------------------------------------------ */
 
 static enum table_answer ask_known(void *ctx, struct str address,
 				   struct str *table)
@@ -68,8 +67,7 @@ static enum ask_destination ask_destination(void *ctx, struct str address)
 	return where;
 }
 
-/* ---- DNS
- * -------------------------------------------------------------------------- */
+/* ---- DNS ---------------------------------------------------------------- */
 
 static enum ask_domain ask_addresses(struct connection *c, struct str domain)
 {
@@ -137,8 +135,7 @@ static enum table_answer ask_dnsbl(void *ctx, struct str name,
 	return TABLE_FOUND;
 }
 
-/* ---- AUTH
- * -------------------------------------------------------------------------- */
+/* ---- AUTH --------------------------------------------------------------- */
 
 static void forget_exchange(struct connection *c)
 {
@@ -236,8 +233,7 @@ static void ask_auth_abort(void *ctx)
 	forget_exchange(ctx);
 }
 
-/* ---- time and limits
- * ----------------------------------------------------------------- */
+/* ---- time and limits ---------------------------------------------------- */
 
 static void ask_pause(void *ctx, int64_t ms)
 {

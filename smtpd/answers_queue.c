@@ -34,8 +34,7 @@ int answer_space(void *ctx, uint64_t size)
 			       c->worker->env->common->queue_minfree);
 }
 
-/* ---- the beginning
- * ------------------------------------------------------------ */
+/* ---- the beginning ------------------------------------------------------ */
 
 /* "ESMTPSA", RFC 3848. */
 static struct str protocol_of(const struct session_envelope *e)
@@ -136,8 +135,7 @@ int answer_recipient(void *ctx, struct session_message *m,
 				r->notify);
 }
 
-/* ---- content and end
- * -------------------------------------------------------------- */
+/* ---- content and end ---------------------------------------------------- */
 
 int answer_ready(void *ctx, struct session_message *m,
 		 const struct session_actions *a)

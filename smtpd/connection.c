@@ -26,8 +26,7 @@
 #define INPUT_MAX ((size_t)64 * 1024)
 #define LAST_WORDS_MS 5000 /* to send the reply that ends a session */
 
-/* ---- time
- * ------------------------------------------------------------------------ */
+/* ---- time --------------------------------------------------------------- */
 
 /* A request begins, or, without a limit for whole requests, a read. */
 static void restart_clock(struct connection *c)
@@ -52,9 +51,7 @@ static void put_off_deadline(struct connection *c, size_t n)
 		c->deadline = most;
 }
 
-/* ---- out
- * ---------------------------------------------------------------------------
- */
+/* ---- out ---------------------------------------------------------------- */
 
 int connection_say(struct connection *c)
 {
@@ -77,9 +74,7 @@ static void say_last_words(struct connection *c)
 	fiber_unshield();
 }
 
-/* ---- TLS
- * ----------------------------------------------------------------------------
- */
+/* ---- TLS ---------------------------------------------------------------- */
 
 /* The lines of the Received header about TLS. */
 static void put_tls_comments(struct buf *b, const struct tls_info *info)
@@ -153,9 +148,7 @@ static int start_wrapped(struct connection *c)
 	return start_tls(c);
 }
 
-/* ---- in
- * -----------------------------------------------------------------------------
- */
+/* ---- in ----------------------------------------------------------------- */
 
 /* Wait for more.  Returns whether there is some; if not, the session knows. */
 static bool read_more(struct connection *c)
@@ -216,8 +209,7 @@ static void talk(struct connection *c, enum session_want want)
 	say_last_words(c);
 }
 
-/* ---- a client
- * ------------------------------------------------------------------------ */
+/* ---- a client ----------------------------------------------------------- */
 
 /* Its mail begins its way here: local_header_rewrite_clients. */
 static bool is_local(const struct connection *c)

@@ -13,8 +13,7 @@
 
 #define CLIENTS_MAX 65536 /* more than this: those without sessions go */
 
-/* ---- the end of a session ---------------------------------------------------
- */
+/* ---- the end of a session ----------------------------------------------- */
 
 static void put_count(struct buf *b, const char *name, unsigned total,
 		      unsigned ok)
@@ -54,8 +53,7 @@ void limits_log_end(const struct session *s)
 		 STR_ARG(buf_str(&text)));
 }
 
-/* ---- per client -------------------------------------------------------------
- */
+/* ---- per client --------------------------------------------------------- */
 
 struct limits_client {
 	int64_t sessions;

@@ -17,8 +17,7 @@ struct smtpd_params;
 /* Log how the session went: "disconnect from …". */
 void limits_log_end(const struct session *s);
 
-/* ---- per client -------------------------------------------------------------
- */
+/* ---- per client --------------------------------------------------------- */
 
 /* Borrows: params until limits_free().  Returns NULL when memory is out. */
 MUST_USE struct limits *limits_new(const struct smtpd_params *params);

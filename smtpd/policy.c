@@ -67,8 +67,7 @@ bool policy_is_safe(const struct policy *p)
 	return p->safe;
 }
 
-/* ---- one rule ---------------------------------------------------------------
- */
+/* ---- one rule ----------------------------------------------------------- */
 
 static const struct rule_word *find_word(struct str name)
 {
@@ -130,8 +129,7 @@ int policy_compile_rule(struct policy *p, struct str element, struct str *rest,
 	return 0;
 }
 
-/* ---- lists
- * -------------------------------------------------------------------- */
+/* ---- lists -------------------------------------------------------------- */
 
 static int compile_list(struct policy *p, struct str text, bool may_open,
 			struct rule_list *out);
@@ -194,8 +192,7 @@ static void close_list(struct rule_list *list)
 	}
 }
 
-/* ---- all of them
- * ---------------------------------------------------------------- */
+/* ---- all of them -------------------------------------------------------- */
 
 /* smtpd_restriction_classes: names first, so that they may use each other. */
 static int compile_classes(struct policy *p, struct why *why)
@@ -352,8 +349,7 @@ void policy_close(struct policy *p)
 	arena_free(p->arena);
 }
 
-/* ---- lists made at run time
- * ----------------------------------------------------- */
+/* ---- lists made at run time --------------------------------------------- */
 
 enum verdict rule_run_text(struct eval *e, struct str text)
 {

@@ -9,8 +9,7 @@
 #include "base/log.h"
 #include "smtpd/rule.h"
 
-/* ---- one list ---------------------------------------------------------------
- */
+/* ---- one list ----------------------------------------------------------- */
 
 enum verdict rule_list_eval(struct eval *e, const struct rule_list *list)
 {
@@ -100,8 +99,7 @@ static void carry(struct session *s, const struct eval *e)
 	s->carried.text = buf_str(&s->carried_text);
 }
 
-/* ---- the steps
- * ------------------------------------------------------------------ */
+/* ---- the steps ---------------------------------------------------------- */
 
 enum verdict policy_at_connect(struct session *s, struct reply *refusal)
 {
@@ -243,8 +241,7 @@ enum verdict policy_at_end(struct session *s, struct reply *refusal)
 	return settle(&e, run_stage(&e, STAGE_END_OF_DATA));
 }
 
-/* ---- words about other words
- * ------------------------------------------------------- */
+/* ---- words about other words -------------------------------------------- */
 
 enum verdict rule_list_run(struct eval *e, const struct rule *r)
 {

@@ -33,8 +33,7 @@ int verb_data(struct session *s, struct str args)
 	return 0;
 }
 
-/* ---- the pieces -------------------------------------------------------------
- */
+/* ---- the pieces --------------------------------------------------------- */
 
 static void take_piece(struct session *s, struct str piece)
 {
@@ -53,8 +52,7 @@ static void take_piece(struct session *s, struct str piece)
 	tx->error = s->asks->data(s->ctx, tx->message, piece);
 }
 
-/* ---- the end
- * ------------------------------------------------------------------ */
+/* ---- the end ------------------------------------------------------------ */
 
 static void refuse(struct session *s, int error)
 {

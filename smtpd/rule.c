@@ -5,8 +5,7 @@
 #include "base/log.h"
 #include "mail/address.h"
 
-/* ---- who is spoken of
- * ---------------------------------------------------------- */
+/* ---- who is spoken of --------------------------------------------------- */
 
 struct str rule_sender(const struct eval *e)
 {
@@ -37,8 +36,7 @@ void rule_about_recipient(struct eval *e)
 	e->what = "Recipient address";
 }
 
-/* ---- the log line
- * ------------------------------------------------------------------ */
+/* ---- the log line ------------------------------------------------------- */
 
 static void put_address(struct buf *b, const char *key, struct str address)
 {
@@ -69,8 +67,7 @@ void rule_log(struct eval *e, const char *what, struct str text)
 		 STR_ARG(s->client), STR_ARG(text), STR_ARG(buf_str(&more)));
 }
 
-/* ---- refusing
- * -------------------------------------------------------------------------- */
+/* ---- refusing ----------------------------------------------------------- */
 
 struct enhanced rule_status(const struct eval *e, int64_t code,
 			    struct enhanced status)

@@ -82,8 +82,7 @@ rule_run rule_unknown;	       /* a word nobody knows */
 rule_run rule_list_run;	       /* a class or a group */
 rule_run rule_access_by_stage; /* type:name alone */
 
-/* ---- answers
- * ------------------------------------------------------------------ */
+/* ---- answers ------------------------------------------------------------ */
 
 /* Refuse, unless warn_if_reject: log it, and fill e->refusal. */
 enum verdict rule_refuse(struct eval *e, int64_t code, struct enhanced status,

@@ -49,8 +49,7 @@ static enum verdict conclude_about(struct eval *e, const struct rule *r,
 	return v;
 }
 
-/* ---- names and addresses of hosts
- * ------------------------------------------------ */
+/* ---- names and addresses of hosts --------------------------------------- */
 
 static enum verdict host_access(struct eval *e, const struct rule *r,
 				struct str name)
@@ -94,8 +93,7 @@ enum verdict rule_helo_access(struct eval *e, const struct rule *r)
 	return conclude_about(e, r, rule_about_helo, answer, &value);
 }
 
-/* ---- mail addresses
- * ------------------------------------------------------------------ */
+/* ---- mail addresses ----------------------------------------------------- */
 
 static enum table_answer ask_address(struct eval *e, const struct rule *r,
 				     struct str address, struct buf *value)
@@ -139,9 +137,7 @@ enum verdict rule_recipient_access(struct eval *e, const struct rule *r)
 	return conclude_about(e, r, rule_about_recipient, answer, &value);
 }
 
-/* ---- others
- * ----------------------------------------------------------------------------
- */
+/* ---- others ------------------------------------------------------------- */
 
 enum verdict rule_sasl_access(struct eval *e, const struct rule *r)
 {

@@ -8,8 +8,7 @@
 #include "smtpd/rule.h"
 #include "table/maps.h"
 
-/* ---- relaying
- * ------------------------------------------------------------------- */
+/* ---- relaying ----------------------------------------------------------- */
 
 enum verdict rule_permit_destination(struct eval *e, const struct rule *r)
 {
@@ -53,8 +52,7 @@ enum verdict rule_defer_destination(struct eval *e, const struct rule *r)
 	return no_relaying(e, 454);
 }
 
-/* ---- unknown users
- * --------------------------------------------------------------- */
+/* ---- unknown users ------------------------------------------------------ */
 
 static int64_t code_for_table(const struct smtpd_params *p, struct str table)
 {
@@ -122,8 +120,7 @@ enum verdict rule_unlisted_sender(struct eval *e, const struct rule *r)
 	return v;
 }
 
-/* ---- domains
- * ------------------------------------------------------------------------ */
+/* ---- domains ------------------------------------------------------------ */
 
 static enum verdict non_fqdn(struct eval *e, struct str address,
 			     const char *what)
@@ -206,9 +203,7 @@ enum verdict rule_unknown_recipient_domain(struct eval *e, const struct rule *r)
 	return unknown_domain(e, e->recipient, "Recipient address", false);
 }
 
-/* ---- HELO
- * ------------------------------------------------------------------------------
- */
+/* ---- HELO --------------------------------------------------------------- */
 
 /* Whether the name is an address literal; one that is misspelt is refused by
  * the caller as no name either. */
@@ -276,9 +271,7 @@ enum verdict rule_unknown_helo(struct eval *e, const struct rule *r)
 				    STR_ARG(e->helo));
 }
 
-/* ---- logins
- * ------------------------------------------------------------------------------
- */
+/* ---- logins ------------------------------------------------------------- */
 
 static bool list_names(struct str list, struct str login)
 {

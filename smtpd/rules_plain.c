@@ -6,8 +6,7 @@
 #include "table/matchlist.h"
 #include "table/site.h"
 
-/* ---- plain words
- * -------------------------------------------------------------- */
+/* ---- plain words -------------------------------------------------------- */
 
 enum verdict rule_permit(struct eval *e, const struct rule *r)
 {
@@ -69,8 +68,7 @@ enum verdict rule_sleep(struct eval *e, const struct rule *r)
 	return VERDICT_DUNNO;
 }
 
-/* ---- the client
- * ----------------------------------------------------------------- */
+/* ---- the client --------------------------------------------------------- */
 
 enum verdict rule_permit_mynetworks(struct eval *e, const struct rule *r)
 {
@@ -133,8 +131,7 @@ enum verdict rule_unknown_reverse_client(struct eval *e, const struct rule *r)
 			   STR_ARG(peer->address));
 }
 
-/* ---- the session
- * ------------------------------------------------------------------ */
+/* ---- the session -------------------------------------------------------- */
 
 enum verdict rule_plaintext_session(struct eval *e, const struct rule *r)
 {

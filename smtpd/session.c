@@ -21,8 +21,7 @@
 #define OUT_HIGH ((size_t)16 * 1024) /* send before going on */
 #define ARENA_MAX ((size_t)1024 * 1024)
 
-/* ---- transactions -----------------------------------------------------------
- */
+/* ---- transactions ------------------------------------------------------- */
 
 int transaction_new(struct transaction **out)
 {
@@ -61,8 +60,7 @@ struct str session_queue_id(const struct session *s)
 	return s->tx != NULL && s->tx->id.n > 0 ? s->tx->id : STR("NOQUEUE");
 }
 
-/* ---- making and freeing
- * -------------------------------------------------------- */
+/* ---- making and freeing ------------------------------------------------- */
 
 static int copy_peer(struct session *s, const struct session_peer *peer)
 {
@@ -147,8 +145,7 @@ bool session_is_receiving(const struct session *s)
 	return s->mode == MODE_DATA;
 }
 
-/* ---- saying something
- * ------------------------------------------------------------- */
+/* ---- saying something --------------------------------------------------- */
 
 /* soft_bounce: what would be final is tried again later. */
 static void soften(const struct session *s, struct reply *r)
@@ -201,8 +198,7 @@ void session_say(struct session *s, uint16_t code, struct enhanced status,
 	session_reply(s, &r);
 }
 
-/* ---- the greeting
- * -------------------------------------------------------------------- */
+/* ---- the greeting ------------------------------------------------------- */
 
 static bool is_allowed(struct session *s, enum session_event event,
 		       const char *what)
@@ -265,8 +261,7 @@ enum session_want session_begin(struct session *s)
 	return SESSION_MORE;
 }
 
-/* ---- the input
- * ------------------------------------------------------------------------- */
+/* ---- the input ---------------------------------------------------------- */
 
 /* A line that ends in LF alone.  Returns whether the session goes on. */
 static bool bare_lf_passes(struct session *s)
@@ -365,9 +360,7 @@ void session_output_sent(struct session *s, size_t n)
 	buf_eat(&s->out, n);
 }
 
-/* ---- TLS
- * ------------------------------------------------------------------------------
- */
+/* ---- TLS ---------------------------------------------------------------- */
 
 int session_tls_began(struct session *s, const struct session_tls *tls)
 {
@@ -390,8 +383,7 @@ int session_tls_began(struct session *s, const struct session_tls *tls)
 	return 0;
 }
 
-/* ---- how it ends
- * ------------------------------------------------------------------------ */
+/* ---- how it ends -------------------------------------------------------- */
 
 static void log_end(struct session *s, const char *how)
 {

@@ -26,8 +26,7 @@ struct server; /* smtpd/server.h: what all sessions share */
 struct session;
 struct session_message; /* belongs to who answers the asks */
 
-/* ---- what is known of the client ------------------------------------------
- */
+/* ---- what is known of the client ---------------------------------------- */
 
 enum peer_name {
 	PEER_NAME_VERIFIED, /* the name leads back to the address */
@@ -51,8 +50,7 @@ struct session_tls {
 	struct str received; /* words for the Received header */
 };
 
-/* ---- what a message comes with ----------------------------------------------
- */
+/* ---- what a message comes with ------------------------------------------ */
 
 /* What is known when the first recipient was accepted; borrowed for the call.
  * Addresses are in the internal form. */
@@ -93,8 +91,7 @@ struct session_commit {
 		reply; /* when it failed; text borrowed until the next ask */
 };
 
-/* ---- the questions
- * -------------------------------------------------------------- */
+/* ---- the questions ------------------------------------------------------ */
 
 enum ask_domain {
 	DOMAIN_FOUND,	/* it can get mail */
@@ -196,8 +193,7 @@ enum session_event {
 	EVENT_COUNT
 };
 
-/* ---- running it
- * ------------------------------------------------------------------ */
+/* ---- running it --------------------------------------------------------- */
 
 /* Borrows: server, asks, ctx until session_free(); copies the peer.
  * Returns: 0 or -ENOMEM. */

@@ -37,8 +37,7 @@ struct standalone {
 	int content; /* descriptor, -1 when there is no message */
 };
 
-/* ---- the message
- * ------------------------------------------------------------------ */
+/* ---- the message -------------------------------------------------------- */
 
 static void forget(struct standalone *sa)
 {
@@ -184,8 +183,7 @@ static void ask_abandon(void *ctx, struct session_message *m)
 	forget(ctx);
 }
 
-/* ---- everything else is allowed
- * ------------------------------------------------------ */
+/* ---- everything else is allowed ----------------------------------------- */
 
 static struct str ask_mechanisms(void *ctx)
 {
@@ -234,8 +232,7 @@ static const struct session_asks standalone_asks = {
 	.allows = ask_allows,
 };
 
-/* ---- standard input and output
- * --------------------------------------------------------- */
+/* ---- standard input and output ------------------------------------------ */
 
 static int say(struct standalone *sa)
 {

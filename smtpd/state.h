@@ -18,8 +18,7 @@
 #define HELO_KEPT_MAX ((size_t)512)
 #define ADDRESS_MAX ((size_t)1024)
 
-/* ---- verbs ------------------------------------------------------------------
- */
+/* ---- verbs -------------------------------------------------------------- */
 
 enum verb {
 #define VERB(id, name, flags) VERB_##id,
@@ -42,8 +41,7 @@ typedef int verb_run(struct session *s, struct str args);
 #include "smtpd/verbs.def"
 #undef VERB
 
-/* ---- a deferral that waits for a permit
- * -------------------------------------- */
+/* ---- a deferral that waits for a permit --------------------------------- */
 
 struct deferral {
 	bool active;
@@ -52,8 +50,7 @@ struct deferral {
 	struct str text; /* in a buffer of the session */
 };
 
-/* ---- one message
- * --------------------------------------------------------------- */
+/* ---- one message -------------------------------------------------------- */
 
 struct transaction {
 	struct arena *arena;
@@ -80,8 +77,7 @@ MUST_USE int transaction_new(struct transaction **out);
 /* Free `t`; the message, if one was begun, must be gone already. */
 void transaction_free(struct transaction *t);
 
-/* ---- one connection
- * -------------------------------------------------------------- */
+/* ---- one connection ----------------------------------------------------- */
 
 enum session_mode {
 	MODE_COMMAND,
@@ -138,8 +134,7 @@ struct session {
 	} counts[VERB_COUNT + 1]; /* the last: unknown ones */
 };
 
-/* ---- saying something
- * --------------------------------------------------------- */
+/* ---- saying something --------------------------------------------------- */
 
 #define NO_STATUS ((struct enhanced){0, 0, 0})
 
@@ -159,8 +154,7 @@ struct str session_queue_id(const struct session *s);
 /* Forget the message that is being told, if there is one. */
 void session_reset(struct session *s);
 
-/* ---- between the files of the engine
- * -------------------------------------------- */
+/* ---- between the files of the engine ------------------------------------ */
 
 /* command.c: run the command in `line`.  */
 void command_run(struct session *s, struct str line);

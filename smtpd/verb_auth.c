@@ -6,8 +6,7 @@
 #include "smtpd/state.h"
 #include "table/matchlist.h"
 
-/* ---- what is offered
- * ---------------------------------------------------------- */
+/* ---- what is offered ---------------------------------------------------- */
 
 bool auth_is_offered(const struct session *s)
 {
@@ -63,8 +62,7 @@ bool auth_mechanisms(const struct session *s, struct buf *out)
 	return any;
 }
 
-/* ---- outcomes
- * -------------------------------------------------------------------- */
+/* ---- outcomes ----------------------------------------------------------- */
 
 static void log_failure(const struct session *s, struct str reason,
 			struct str user)
@@ -135,8 +133,7 @@ static int outcome(struct session *s, enum ask_auth answer, struct str text)
 	return -1;
 }
 
-/* ---- the command
- * -------------------------------------------------------------------- */
+/* ---- the command -------------------------------------------------------- */
 
 /* Whether AUTH may come now.  Returns 0, or -1 after a reply. */
 static int may_begin(struct session *s)

@@ -66,8 +66,7 @@ static bool is_rate_ok(struct session *s, enum session_event event,
 	return false;
 }
 
-/* ---- MAIL -------------------------------------------------------------------
- */
+/* ---- MAIL --------------------------------------------------------------- */
 
 /* Size and room, as far as SIZE= says.  Returns 0, or -1 after a reply. */
 static int check_size(struct session *s)
@@ -128,8 +127,7 @@ int verb_mail(struct session *s, struct str args)
 	return 0;
 }
 
-/* ---- RCPT
- * -------------------------------------------------------------------- */
+/* ---- RCPT --------------------------------------------------------------- */
 
 /* The first recipient: the message begins, and gets its id.  Returns 0 or
  * -errno. */
@@ -232,8 +230,7 @@ int verb_rcpt(struct session *s, struct str args)
 	return accept_recipient(s, &r);
 }
 
-/* ---- RSET
- * ----------------------------------------------------------------------- */
+/* ---- RSET --------------------------------------------------------------- */
 
 int verb_rset(struct session *s, struct str args)
 {

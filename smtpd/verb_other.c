@@ -86,9 +86,7 @@ int verb_etrn(struct session *s, struct str args)
 int verb_bdat(struct session *s, struct str args)
 {
 	(void)args;
-	session_say(s, 521, (struct enhanced){5, 5, 1},
-		    "Error: command not implemented");
-	return -1;
+	return session_refuse_id(s, REPLY_bdat_refused);
 }
 
 int verb_xclient(struct session *s, struct str args)

@@ -65,8 +65,7 @@ static int open_dns(struct worker *w, struct why *why)
 	return rc == 0 ? dns_open(&opts, &w->dns, why) : rc;
 }
 
-/* ---- TLS --------------------------------------------------------------------
- */
+/* ---- TLS ---------------------------------------------------------------- */
 
 static void fill_tls(const struct worker *w, struct tls_server_opts *o)
 {
@@ -125,8 +124,7 @@ static int open_tls(struct worker *w, struct why *why)
 	return 0;
 }
 
-/* ---- AUTH
- * --------------------------------------------------------------------- */
+/* ---- AUTH --------------------------------------------------------------- */
 
 /* cyrus stands for our own auth service. */
 static int open_auth(struct worker *w, struct why *why)
@@ -152,8 +150,7 @@ static int open_auth(struct worker *w, struct why *why)
 	return auth_client_open(w->auth_path, w->auth_service, &w->auth, why);
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------ */
+/* ---- all of it ---------------------------------------------------------- */
 
 static int open_rest(struct worker *w, struct why *why)
 {

@@ -149,8 +149,7 @@ enum data_step data_decode(struct data_decoder *d, struct str *in,
 	return d->state == ENDED ? DATA_END : DATA_MORE;
 }
 
-/* ---- encoding ---------------------------------------------------------------
- */
+/* ---- encoding ----------------------------------------------------------- */
 
 enum { NOTHING, DOT, BREAK };
 enum { TAIL_OTHER, TAIL_CR, TAIL_CRLF, TAIL_LF };

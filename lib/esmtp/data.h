@@ -22,7 +22,7 @@
 
 #include "base/str.h"
 
-/* ---- decoding ------------------------------------------------------------ */
+/* ---- decoding ----------------------------------------------------------- */
 
 enum data_step {
 	DATA_CHUNK, /* *out holds bytes of the message; call again */
@@ -46,8 +46,7 @@ void data_decoder_init(struct data_decoder *d, bool keep_cr);
 MUST_USE enum data_step data_decode(struct data_decoder *d, struct str *in,
 				    struct str *out);
 
-/* ---- encoding --------------------------------------------------------------
- */
+/* ---- encoding ----------------------------------------------------------- */
 
 struct data_encoder {
 	size_t line_max; /* longer lines are broken with CR LF blank; 0: not */

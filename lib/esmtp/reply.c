@@ -64,8 +64,7 @@ struct str enhanced_text(const struct enhanced *e, char room[ENHANCED_TEXT_MAX])
 	return str_of(room, n > 0 ? (size_t)n : 0);
 }
 
-/* ---- writing --------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------ */
 
 static bool has_status(const struct reply *r)
 {
@@ -127,8 +126,7 @@ bool reply_put_id(struct buf *out, enum reply_id id)
 	return reply_put(out, &r);
 }
 
-/* ---- reading --------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------ */
 
 void reply_reader_init(struct reply_reader *r, size_t text_max,
 		       unsigned lines_max)

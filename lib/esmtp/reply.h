@@ -32,7 +32,7 @@ struct reply {
 	struct str text; /* lines separated by LF, without code and status */
 };
 
-/* ---- the replies we say ------------------------------------------------ */
+/* ---- the replies we say ------------------------------------------------- */
 
 enum reply_id {
 #define REPLY(id, code, a, b, c, text) REPLY_##id,
@@ -61,7 +61,7 @@ static inline bool reply_is_hard(const struct reply *r)
 	return r->code >= 500 && r->code < 600;
 }
 
-/* ---- enhanced status ----------------------------------------------------- */
+/* ---- enhanced status ---------------------------------------------------- */
 
 /* Room for any status as text: "5.999.999" and more than enough. */
 #define ENHANCED_TEXT_MAX 24
@@ -75,7 +75,7 @@ MUST_USE bool enhanced_eat(struct str *s, struct enhanced *out);
 struct str enhanced_text(const struct enhanced *e,
 			 char room[ENHANCED_TEXT_MAX]);
 
-/* ---- writing ------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 /* Longest line put on the wire, CRLF included (RFC 5321 4.5.3.1.5). */
 #define REPLY_LINE_MAX 512
@@ -89,8 +89,7 @@ bool reply_put(struct buf *out, const struct reply *r);
 /* The row `id` as it goes over the wire. */
 bool reply_put_id(struct buf *out, enum reply_id id);
 
-/* ---- reading --------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------ */
 
 struct reply_reader {
 	struct buf text; /* lines without code and status */
