@@ -17,6 +17,8 @@
 #include "service/service.h"
 
 #define TICK_MS 1000
+#define END_MS 2000
+#define END_LOOK_MS 20
 #define FILES_KEPT_FREE 256u /* descriptors for other things than messages */
 
 /* ---- what a reload swaps
@@ -292,9 +294,26 @@ static void qmgr_drain(struct service_env *env)
 	waitq_wake_all(&q->clock);
 }
 
+static bool is_delivering(const struct qmgr *q)
+{
+	LIST_EACH(n, &q->transports)
+	{
+		if (CONTAINER_OF(n, struct transport, node)->sched.busy > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Answers that come now save a second delivery. */
 static void qmgr_end(struct service_env *env)
 {
-	message_save_all(env->state);
+	struct qmgr *q = env->state;
+	int64_t until = clock_deadline(END_MS);
+
+	while (is_delivering(q) && clock_now() < until)
+		if (fiber_sleep(clock_deadline(END_LOOK_MS)) != 0)
+			break;
+	message_save_all(q);
 }
 
 const struct service qmgr_service = {

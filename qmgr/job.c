@@ -205,7 +205,7 @@ void transport_run(struct transport *t)
 	if (t->running)
 		return;
 	t->running = true;
-	while (t->dead_until == 0 &&
+	while (t->dead_until == 0 && !t->q->ending &&
 	       (j = sched_next(&t->sched, clock_now())) != NULL)
 		job_start(CONTAINER_OF(j, struct job, sched));
 	t->running = false;

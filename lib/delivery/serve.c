@@ -169,6 +169,12 @@ static void wait_until_idle(struct delivery_connection *c)
 
 void delivery_serve(int fd, const struct delivery_agent *agent)
 {
+	delivery_serve_until(fd, agent, NULL, NULL);
+}
+
+void delivery_serve_until(int fd, const struct delivery_agent *agent,
+			  bool (*stopping)(const void *arg), const void *arg)
+{
 	struct delivery_connection c = {.agent = agent};
 	int error = channel_open(fd, &c.channel);
 
@@ -178,7 +184,7 @@ void delivery_serve(int fd, const struct delivery_agent *agent)
 	buf_init(&c.frame, (size_t)8 << 20);
 	rt_sem_init(&c.places,
 		    agent->most_jobs > 0 ? agent->most_jobs : JOBS_MOST);
-	while (error == 0)
+	while (error == 0 && (stopping == NULL || !stopping(arg)))
 		error = serve_next(&c);
 	if (error == -EBADMSG || error == -ENOMEM)
 		log_warning("connection from the queue manager ended: %s",

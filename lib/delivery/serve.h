@@ -41,6 +41,11 @@ struct delivery_agent {
  * Takes: fd.  Call it in the connection's fiber. */
 void delivery_serve(int fd, const struct delivery_agent *agent);
 
+/* The same, and begin no more requests once `stopping(arg)` says so: qmgr takes
+ * what was not read to a successor of this process. */
+void delivery_serve_until(int fd, const struct delivery_agent *agent,
+			  bool (*stopping)(const void *arg), const void *arg);
+
 /* Answer for one recipient (o->recipient is its number); the first answer
  * counts.  Recipients without one when deliver() returns are answered as
  * deferred 4.3.0.  Never waits. */
