@@ -153,27 +153,25 @@ static bool show_overrides(const struct postconf *p,
 /* ---- all of them
  * --------------------------------------------------------------------- */
 
-/* Show what `parts` asks for.  Returns whether there was something. */
-static bool show_request(const struct postconf *p,
-			 const struct str parts[REQUEST_PARTS])
+/* One argument. */
+struct request {
+	const char *text;
+	struct str parts[REQUEST_PARTS];
+	bool shown;
+};
+
+/* Show what `r` asks for of `e`.  Returns whether there was something. */
+static bool show_request(const struct postconf *p, const struct request *r,
+			 const struct master_entry *e)
 {
-	bool shown = false;
-
-	for (size_t i = 0; i < mastercf_count(p->master); i++) {
-		const struct master_entry *e = mastercf_entry(p->master, i);
-		bool one = true;
-
-		if (!request_matches(parts, e))
-			continue;
-		if (postconf_has(p, OPT_MASTER))
-			show_entry(p, e);
-		else if (postconf_has(p, OPT_FIELDS))
-			one = show_fields(p, e, parts[2]);
-		else
-			one = show_overrides(p, e, parts[2]);
-		shown = shown || one;
-	}
-	return shown;
+	if (!request_matches(r->parts, e))
+		return false;
+	if (postconf_has(p, OPT_FIELDS))
+		return show_fields(p, e, r->parts[2]);
+	if (postconf_has(p, OPT_MASTER_PARAM))
+		return show_overrides(p, e, r->parts[2]);
+	show_entry(p, e);
+	return true;
 }
 
 static void check_request(const struct postconf *p, struct str request,
@@ -198,14 +196,27 @@ static void check_request(const struct postconf *p, struct str request,
 
 int postconf_show_master(const struct postconf *p)
 {
-	struct str parts[REQUEST_PARTS] = {STR(""), STR(""), STR("")};
+	size_t n = p->name_count == 0 ? 1 : p->name_count;
+	struct request *requests = calloc(n, sizeof(*requests));
 
-	if (p->name_count == 0)
-		(void)show_request(p, parts);
+	if (requests == NULL)
+		log_fatal("out of memory");
 	for (size_t i = 0; i < p->name_count; i++) {
-		check_request(p, str_of_c(p->names[i]), parts);
-		if (!show_request(p, parts))
-			log_warning("unmatched request: \"%s\"", p->names[i]);
+		requests[i].text = p->names[i];
+		check_request(p, str_of_c(p->names[i]), requests[i].parts);
 	}
+	for (size_t i = 0; i < mastercf_count(p->master); i++) {
+		for (size_t k = 0; k < n; k++) {
+			if (show_request(p, &requests[k],
+					 mastercf_entry(p->master, i)))
+				requests[k].shown = true;
+		}
+	}
+	for (size_t k = 0; k < p->name_count; k++) {
+		if (!requests[k].shown)
+			log_warning("unmatched request: \"%s\"",
+				    requests[k].text);
+	}
+	free(requests);
 	return 0;
 }
