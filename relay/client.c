@@ -83,18 +83,26 @@ enum client_action client_await(struct client *c, enum client_stage stage)
 	return CLIENT_READ;
 }
 
+/* In a transaction whose message was not sent. */
+static bool is_early(const struct client *c)
+{
+	return c->t != NULL && c->stage < STAGE_CONTENT;
+}
+
 /* A whole reply has come. */
 static enum client_action on_reply(struct client *c)
 {
 	struct reply r = reply_reader_reply(&c->reader);
 
-	if (c->t != NULL)
-		c->answered = true;
 	/* RFC 5321 3.8: the server goes away, whatever we had asked. */
-	if (r.code == 421 && c->stage != STAGE_GREETING)
-		return client_fail_reply(
-			c, FATE_SOFT,
-			"host " STR_FMT " said: ", STR_ARG(c->opts.peer));
+	if (r.code == 421 && c->stage != STAGE_GREETING) {
+		bool early = is_early(c);
+
+		(void)client_fail_reply(c, FATE_SOFT, "host " STR_FMT " said: ",
+					STR_ARG(c->opts.peer));
+		c->failure.early = early;
+		return CLIENT_FAILED;
+	}
 	return c->t != NULL ? client_on_mail_reply(c, &r)
 			    : client_on_hello_reply(c, &r);
 }
@@ -124,6 +132,8 @@ enum client_action client_feed(struct client *c, struct str in, size_t *used)
 
 enum client_action client_lost(struct client *c, int error)
 {
+	bool early = is_early(c) && error != -ETIMEDOUT;
+
 	if (c->action == CLIENT_FAILED)
 		return c->action;
 	c->action = client_fail(
@@ -132,7 +142,7 @@ enum client_action client_lost(struct client *c, int error)
 			? "conversation with " STR_FMT " timed out while %s"
 			: "lost connection with " STR_FMT " while %s",
 		STR_ARG(c->opts.peer), stage_doing(c->stage));
-	c->failure.silent = c->t != NULL && !c->answered && error != -ETIMEDOUT;
+	c->failure.early = early;
 	return c->action;
 }
 

@@ -118,9 +118,9 @@ struct client_failure {
 	struct str dsn;
 	struct str text;
 	struct str said;
-	bool tls;    /* plaintext might do better */
-	bool silent; /* the server had not answered to anything of the
-			transaction: a kept connection may simply be old */
+	bool tls;   /* plaintext might do better */
+	bool early; /* the message was not sent, and the server went away: a
+		       kept connection may simply have had its time */
 };
 
 /* Gives: *out, waiting for the greeting.  Borrows: the opts' texts for good.

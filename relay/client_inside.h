@@ -58,7 +58,6 @@ struct client {
 	bool mail_failed;
 	bool need_rset;
 	bool throwaway; /* nobody waits for the reply after the dot */
-	bool answered;	/* anything, in this transaction */
 	bool spent;
 
 	struct client_failure failure;

@@ -189,7 +189,6 @@ enum client_action client_begin(struct client *c, struct client_transaction *t)
 {
 	c->t = t;
 	c->stage = STAGE_MAIL;
-	c->answered = false;
 	c->accepted = 0;
 	c->end_next = 0;
 	c->mail_ok = false;

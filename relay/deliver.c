@@ -274,7 +274,7 @@ static bool transact(struct attempt *a, struct session *s,
 	a->remote = arena_str(a->job->arena, s->host);
 	a->relay_text = arena_str(a->job->arena, s->peer_port);
 	*stale = action == CLIENT_FAILED && kept &&
-		 client_failure(s->client)->silent;
+		 client_failure(s->client)->early;
 	if (!*stale) {
 		take_verdicts(a, &t, v->last);
 		if (action == CLIENT_FAILED)

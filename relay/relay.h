@@ -47,6 +47,9 @@ struct relay {
 	struct cache *cache;
 };
 
+/* The whole life of a relay process, as service_main(). */
+int relay_main(int argc, char **argv);
+
 /* Gives: *out.  Returns: 0 or -errno with words.  For service.open. */
 MUST_USE int relay_open(struct service_env *env, struct relay **out,
 			struct why *why);

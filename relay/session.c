@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -392,5 +393,9 @@ enum client_action session_send(struct session *s,
 
 bool session_is_alive(struct session *s)
 {
-	return client_is_usable(s->client) && !stream_has_input(s->stream);
+	char byte;
+
+	return client_is_usable(s->client) && !stream_has_input(s->stream) &&
+	       recv(stream_fd(s->stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT) !=
+		       0;
 }
