@@ -3,6 +3,7 @@ import os
 import pathlib
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -126,6 +127,9 @@ def fill(folder, main_cf=MAIN_CF, master_cf=MASTER_CF):
     folder.mkdir(exist_ok=True)
     (folder / "main.cf").write_text(main_cf)
     (folder / "master.cf").write_text(master_cf)
+    old = time.time() - 60  # theirs waits until a file that was just written is left alone
+    os.utime(folder / "main.cf", (old, old))
+    os.utime(folder / "master.cf", (old, old))
     return folder
 
 
