@@ -254,14 +254,13 @@ static bool ask_has_input(void *ctx)
 				  MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-static bool ask_allows(void *ctx, int event, int64_t *count)
+static bool ask_allows(void *ctx, enum session_event event, int64_t *count)
 {
 	struct connection *c = ctx;
 
 	if (c->unlimited)
 		return true;
-	return limits_allow(c->worker->limits, c->client,
-			    (enum session_event)event, count);
+	return limits_allow(c->worker->limits, c->client, event, count);
 }
 
 const struct session_asks connection_asks = {

@@ -114,6 +114,17 @@ enum ask_auth {
 	AUTH_AWAY, /* out: the reason, may be empty */
 };
 
+/* What is counted per client (smtpd/limits.h). */
+enum session_event {
+	EVENT_CONNECTION, /* sessions at a time */
+	EVENT_RATE,	  /* connections per time unit */
+	EVENT_MESSAGE,
+	EVENT_RECIPIENT,
+	EVENT_AUTH,
+	EVENT_TLS,
+	EVENT_COUNT
+};
+
 /* Every function gets the `ctx` of session_new(). */
 struct session_asks {
 	/* Whether anybody has this address; fills *table on TABLE_ABSENT. */
@@ -179,18 +190,7 @@ struct session_asks {
 
 	/* Count an event of this client: whether it is still allowed, and how
 	 * many there were. */
-	bool (*allows)(void *ctx, int event, int64_t *count);
-};
-
-/* What is counted per client (smtpd/limits.def says more). */
-enum session_event {
-	EVENT_CONNECTION, /* sessions at a time */
-	EVENT_RATE,	  /* connections per time unit */
-	EVENT_MESSAGE,
-	EVENT_RECIPIENT,
-	EVENT_AUTH,
-	EVENT_TLS,
-	EVENT_COUNT
+	bool (*allows)(void *ctx, enum session_event event, int64_t *count);
 };
 
 /* ---- running it --------------------------------------------------------- */

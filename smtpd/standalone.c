@@ -208,7 +208,7 @@ static bool ask_has_input(void *ctx)
 	return false;
 }
 
-static bool ask_allows(void *ctx, int event, int64_t *count)
+static bool ask_allows(void *ctx, enum session_event event, int64_t *count)
 {
 	(void)ctx;
 	(void)event;
