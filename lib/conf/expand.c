@@ -16,7 +16,12 @@ struct expand {
 	struct buf *out;
 	struct why *why;
 	int depth;
+	unsigned names_found; /* so far */
 };
+
+/* A value with more $names than this doubles itself in a circle of names, and
+ * would keep us for ever. */
+#define NAMES_MAX 100000u
 
 static int expand_text(struct expand *e, struct str text);
 
@@ -286,6 +291,8 @@ static int find(struct expand *e, struct str name, struct str *value)
 {
 	enum expand_answer answer = e->names->find(e->names->arg, name, value);
 
+	if (e->names_found++ == NAMES_MAX)
+		return why_fail(e->why, -ELOOP, "too many $names");
 	if (answer == EXPAND_FAILED)
 		return why_fail(e->why, -EINVAL,
 				"cannot find the value of " STR_FMT,

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -151,6 +152,33 @@ static void test_filter(void **state)
 	assert_string_equal(buf_cstr(&out), "<_mail_name_1>Postfix");
 }
 
+/* Each name stands for itself twice, one letter later: 2 to the 25th. */
+static enum expand_answer find_doubled(void *arg, struct str name,
+				       struct str *value)
+{
+	static char texts[26][5];
+	char *text = texts[name.p[0] - 'a'];
+
+	(void)arg;
+	if (name.p[0] == 'z')
+		return EXPAND_ABSENT;
+	(void)snprintf(text, sizeof(texts[0]), "$%c$%c", name.p[0] + 1,
+		       name.p[0] + 1);
+	*value = str_of(text, 4);
+	return EXPAND_FOUND;
+}
+
+static void test_doubled(void **state)
+{
+	const struct expand_names with = {.find = find_doubled,
+					  .recurse = true};
+	BUF_SCOPED out = BUF_INIT(CONF_VALUE_MAX);
+
+	(void)state;
+	assert_int_equal(conf_expand_with(&with, STR("$a"), &out, NULL),
+			 -ELOOP);
+}
+
 static void test_limit(void **state)
 {
 	const struct expand_names with = {.find = find, .recurse = true};
@@ -167,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_doubled),
 		cmocka_unit_test(test_limit),
 	};
 
