@@ -76,8 +76,8 @@ bool filewatch_changed(struct filewatch *w, bool now)
 	if (table_jail() != NULL)
 		return false;
 	/* Renamed away while it has another name. */
-	if (stat(w->path, &st) < 0)
-		return true;
+	if (stat(w->path, &st) < 0) /* EACCES: rights were given up */
+		return errno != EACCES;
 	return st.st_ino != w->seen.st_ino || st.st_dev != w->seen.st_dev;
 }
 

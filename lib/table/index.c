@@ -88,6 +88,10 @@ static int open_again(struct index_table *i)
 		return -ESTALE;
 	}
 	r = filewatch_again(&i->watch);
+	if (r == -EACCES) { /* a new process can still open it */
+		table_note_stale();
+		return -ESTALE;
+	}
 	if (r == 0)
 		r = open_handle(i);
 	if (r == 0)

@@ -91,6 +91,10 @@ enum text_state text_check(struct text *t)
 		return TEXT_SAME;
 	}
 	r = filewatch_again(&t->watch);
+	if (r == -EACCES) { /* rights were given up: as in a jail */
+		table_note_stale();
+		return TEXT_SAME;
+	}
 	if (r == 0)
 		r = read_all(t);
 	if (r == 0) {
