@@ -240,7 +240,8 @@ static void on_tick(void *arg)
 	(void)log_flush();
 	if (in->phase != SERVICE_SERVING)
 		return;
-	if (env->jailed && table_any_stale())
+	/* Who gave up its rights cannot open it; whoever comes next can. */
+	if (!env->privileged && !env->single_uid && table_any_stale())
 		service_phase(env, SERVICE_DRAINING);
 	else if (!in->service->stays && in->control >= 0 &&
 		 in->session_count == 0 && in->slots_taken == 0 &&
