@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@
 
 #define TICK_MS 1000
 #define END_MS 2000
+#define LOCK_MS 30000
 #define END_LOOK_MS 20
 #define FILES_KEPT_FREE 256u /* descriptors for other things than messages */
 
@@ -208,6 +210,24 @@ static void init(struct qmgr *q, struct service_env *env)
 	q->files_most = files_most();
 }
 
+/* A predecessor may be finishing its last deliveries. */
+static int lock_queue(struct qmgr *q, struct why *why)
+{
+	const struct timespec pause = {.tv_nsec = 20 * 1000000};
+	int64_t until = clock_deadline(LOCK_MS);
+	int error;
+
+	while ((error = queue_lock(q->queue)) == -EWOULDBLOCK &&
+	       clock_now() < until)
+		(void)nanosleep(&pause, NULL);
+	if (error == -EWOULDBLOCK)
+		return why_fail(why, error, "another queue manager is running");
+	if (error != 0)
+		return why_fail(why, error, "lock the queue: %s",
+				strerror(-error));
+	return 0;
+}
+
 static int qmgr_open(struct service_env *env, struct why *why)
 {
 	struct made made = {NULL, NULL, NULL, NULL};
@@ -222,6 +242,8 @@ static int qmgr_open(struct service_env *env, struct why *why)
 		error = why_fail(why, -ENOMEM, "out of memory");
 	else
 		error = open_queue(env, &q->queue, why);
+	if (error == 0)
+		error = lock_queue(q, why);
 	if (error == 0)
 		error = make(q, env, &made, why);
 	if (error != 0) {

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "conf/param.h"
 #include "delivery/log.h"
+#include "mail/address.h"
 #include "qmgr/finish.h"
 #include "qmgr/qmgr.h"
 
@@ -20,19 +21,31 @@
 /* ---- replaced recipients
  * ------------------------------------------------------------ */
 
-static bool is_known(const struct message *m, const struct recipient *r)
+/* What makes two recipients the same, as one key. */
+static struct str key_of(const struct recipient *r, struct buf *key)
+{
+	buf_reset(key);
+	(void)buf_putf(key, "%u ", r->flags);
+	(void)mail_address_fold(key, r->address, true);
+	(void)buf_put_byte(key, '\0');
+	(void)mail_address_fold(key, r->sender, true);
+	return buf_str(key);
+}
+
+/* The recipients the message has, to be looked up; NULL: no memory. */
+static struct map *known_recipients(const struct message *m, struct buf *key)
 {
 	const struct envelope *e = &m->envelope;
+	struct map *known = map_new();
 
-	for (size_t i = 0; i < e->recipient_count; i++) {
-		const struct recipient *old = &e->recipients[i];
-
-		if (old->flags == r->flags &&
-		    str_eq_nocase(old->address, r->address) &&
-		    str_eq_nocase(old->sender, r->sender))
-			return true;
+	for (size_t i = 0; known != NULL && i < e->recipient_count; i++) {
+		if (map_put(known, key_of(&e->recipients[i], key),
+			    &e->recipients[i], NULL) == 0)
+			continue;
+		map_free(known);
+		known = NULL;
 	}
-	return false;
+	return known;
 }
 
 /* Add one recipient in place of `parent`.  Returns 0 or -ENOMEM. */
@@ -79,16 +92,26 @@ static int take_replacement(struct message *m, const struct outcome *o,
 			    struct outcome *as)
 {
 	size_t before = m->envelope.recipient_count;
+	CLEANUP(map_free) struct map *known = NULL;
+	BUF_SCOPED key = BUF_INIT(QUEUE_ADDRESS_MAX * 2 + 64);
 	int error = 0;
 
 	if (m->envelope.recipients[o->recipient].depth >= DEPTH_MOST)
 		return -ELOOP;
 	if (before + o->replaced_count > REPLACED_MOST)
 		return -E2BIG;
-	for (size_t i = 0; i < o->replaced_count && error == 0; i++)
-		if (!is_known(m, &o->replaced_by[i]))
-			error = add_recipient(m, o->recipient,
-					      &o->replaced_by[i]);
+	known = known_recipients(m, &key);
+	if (known == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < o->replaced_count && error == 0; i++) {
+		const struct recipient *r = &o->replaced_by[i];
+
+		if (map_get(known, key_of(r, &key)) != NULL)
+			continue;
+		error = add_recipient(m, o->recipient, r);
+		if (error == 0)
+			error = map_put(known, key_of(r, &key), m, NULL);
+	}
 	if (error != 0) {
 		m->envelope.recipient_count = before;
 		return error;

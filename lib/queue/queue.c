@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -201,6 +202,14 @@ void queue_close(struct queue *q)
 		if (q->dirs[i] >= 0)
 			(void)close(q->dirs[i]);
 	free(q);
+}
+
+int queue_lock(struct queue *q)
+{
+	while (flock(q->dirs[QUEUE_ACTIVE], LOCK_EX | LOCK_NB) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
 }
 
 /* ---- free space

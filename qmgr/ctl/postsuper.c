@@ -220,8 +220,10 @@ static int do_one(struct postsuper *p, const struct step *step, struct str id,
 					  : ctl_queue_open(&p->site, &p->queue);
 		if (status != EX_OK)
 			return status;
-		error = 0;
-		change_here(p, &c, &answer);
+		/* Not under the hands of one that does not answer. */
+		error = queue_lock(p->queue);
+		if (error == 0)
+			change_here(p, &c, &answer);
 	}
 	if (error == 0 && answer.status != 0 && answer.status != ENOENT)
 		error = -answer.status;
