@@ -233,6 +233,7 @@ static void verb_auth(struct login *l, struct str args)
 static void go_on(struct login *l, struct str line)
 {
 	BUF_SCOPED challenge = BUF_INIT(AUTH_LINE_MAX);
+	enum login_answer answer;
 
 	if (str_eq(line, STR("*"))) {
 		l->opts.world->cancel(l->opts.ctx);
@@ -240,8 +241,8 @@ static void go_on(struct login *l, struct str line)
 		refuse(l, STR("Authentication was canceled"));
 		return;
 	}
-	take_answer(l, l->opts.world->go_on(l->opts.ctx, line, &challenge),
-		    buf_str(&challenge));
+	answer = l->opts.world->go_on(l->opts.ctx, line, &challenge);
+	take_answer(l, answer, buf_str(&challenge));
 }
 
 /* ---- other verbs --------------------------------------------------------- */

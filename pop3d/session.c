@@ -172,8 +172,10 @@ static int put_size(struct session *s, size_t i, const char *front)
 	uint64_t size = 0;
 	int error = size_of(s, i, &size);
 
-	if (error == -ENOENT)
+	if (error == -ENOENT) {
+		size = 0;
 		error = 0;
+	}
 	if (error == 0)
 		(void)buf_putf(&s->out, "%s%zu %llu\r\n", front, i + 1,
 			       (unsigned long long)size);
