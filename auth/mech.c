@@ -23,6 +23,7 @@ struct mech_run {
 	struct buf tried;
 	enum user_answer answer;
 	bool asked;
+	bool asks_first; /* LOGIN, before its first step */
 };
 
 /* GNU SASL asks whether a name and a password go together. */
@@ -109,6 +110,7 @@ int mech_begin(struct mech_site *site, const char *name, struct mech_run **out)
 		return -ENOMEM;
 	}
 	gsasl_session_hook_set(run->session, run);
+	run->asks_first = strcmp(name, "LOGIN") == 0;
 	*out = run;
 	return 0;
 }
@@ -128,9 +130,19 @@ enum mech_answer mech_step(struct mech_run *run, const char *response,
 			   struct buf *challenge)
 {
 	char *out = NULL;
-	int rc = gsasl_step64(run->session, response, &out);
+	int rc = GSASL_OK;
 	enum mech_answer answer = MECH_NO;
 
+	/* An initial response answers the question for the name, which the
+	 * library wants to ask first. */
+	if (run->asks_first && *response != '\0') {
+		rc = gsasl_step64(run->session, "", &out);
+		gsasl_free(out);
+		out = NULL;
+	}
+	run->asks_first = false;
+	if (rc == GSASL_OK || rc == GSASL_NEEDS_MORE)
+		rc = gsasl_step64(run->session, response, &out);
 	buf_reset(challenge);
 	if (rc == GSASL_OK && run->asked && run->answer == USER_YES)
 		answer = MECH_YES;
