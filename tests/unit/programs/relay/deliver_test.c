@@ -46,7 +46,8 @@ static void write_config(const char *more)
 	CHECK(f != NULL);
 	fprintf(f,
 		"myhostname = me.example\nqueue_directory = %s\n"
-		"data_directory = %s\nsmtp_connect_timeout = 2\n%s",
+		"data_directory = %s\nmail_owner = nobody\n"
+		"smtp_connect_timeout = 2\n%s",
 		folder, folder, more);
 	fclose(f);
 }
