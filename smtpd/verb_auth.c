@@ -178,6 +178,9 @@ int verb_auth(struct session *s, struct str args)
 	buf_reset(&s->sasl_method);
 	buf_put(&s->sasl_method, str_first(mechanism, 50));
 	(void)auth_mechanisms(s, &offered);
+	/* Whether it has the mechanism, a service that is away cannot tell. */
+	if (s->asks->auth_mechanisms(s->ctx).n == 0)
+		return outcome(s, AUTH_AWAY, STR(""));
 	if (!list_has_word(buf_str(&offered), mechanism))
 		return outcome(s, AUTH_FAIL,
 			       STR("Invalid authentication mechanism"));
