@@ -240,6 +240,13 @@ class Instance:
         return found
 
 
+def certificate(folder, name):
+    """folder/cert.pem and folder/key.pem, signed by nobody."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=" + name,
+                    "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
+                   check=True, capture_output=True, timeout=60)
+
+
 def dialogue(port, lines, timeout=20, host="127.0.0.1"):
     """Send SMTP or POP3 lines one by one; the list of whole replies, the
     greeting first.  Multi-line SMTP replies come joined with newlines."""
