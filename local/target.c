@@ -169,12 +169,17 @@ static int add_element(struct str s, struct arena *a, struct targets *out)
 		return 0;
 	if (is_special(s))
 		return add_special(s, a, out);
+	if (str_begins(s, STR("\"\\")) && unquote_whole(s, &meaning)) {
+		/* "\\name" and "\name" alike */
+		inside = buf_str(&meaning);
+		if (str_begins(inside, STR("\\")))
+			inside = str_after(inside, 1);
+		return add_addresses(inside, TARGET_USER, a, out);
+	}
 	if (unquote_whole(s, &meaning)) {
 		inside = buf_str(&meaning);
 		if (is_special(inside))
 			return add_special(inside, a, out);
-		if (str_eat(&inside, STR("\\")))
-			return add_addresses(inside, TARGET_USER, a, out);
 	} else if (str_eat(&s, STR("\\"))) {
 		return add_addresses(s, TARGET_USER, a, out);
 	}
