@@ -32,8 +32,7 @@ struct agent {
 	struct buf frame;
 };
 
-/* ---- what agents say
- * ------------------------------------------------------------------- */
+/* ---- what agents say ---------------------------------------------------- */
 
 static struct str key_of(const uint64_t *number)
 {

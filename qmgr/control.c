@@ -28,8 +28,7 @@ static unsigned queues_of(const struct control *c)
 	return all;
 }
 
-/* ---- an active message
- * ------------------------------------------------------------------ */
+/* ---- an active message -------------------------------------------------- */
 
 static int change_active(struct message *m, enum control_verb verb)
 {
@@ -61,8 +60,7 @@ static int change_active(struct message *m, enum control_verb verb)
 	return -ENOENT;
 }
 
-/* ---- one that waits
- * ------------------------------------------------------------------------ */
+/* ---- one that waits ----------------------------------------------------- */
 
 static int release(struct qmgr *q, struct str id)
 {
@@ -116,8 +114,7 @@ static int change_waiting(struct qmgr *q, enum queue_name in, struct str id,
 	return -EINVAL;
 }
 
-/* ---- one, all, by site
- * ------------------------------------------------------------------------ */
+/* ---- one, all, by site -------------------------------------------------- */
 
 static const char *const done_words[] = {
 	[CONTROL_DELETE] = "removed",

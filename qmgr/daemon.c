@@ -23,8 +23,7 @@
 #define END_LOOK_MS 20
 #define FILES_KEPT_FREE 256u /* descriptors for other things than messages */
 
-/* ---- what a reload swaps
- * ------------------------------------------------------------------ */
+/* ---- what a reload swaps ------------------------------------------------ */
 
 void qmgr_enter(struct qmgr *q)
 {

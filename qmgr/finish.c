@@ -10,8 +10,7 @@
 #include "qmgr/finish.h"
 #include "qmgr/qmgr.h"
 
-/* ---- decisions
- * ------------------------------------------------------------------------ */
+/* ---- decisions ---------------------------------------------------------- */
 
 int64_t finish_backoff_ms(int64_t age_ms, int64_t least_ms, int64_t most_ms)
 {

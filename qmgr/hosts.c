@@ -61,8 +61,7 @@ struct finding {
 	struct str text;
 };
 
-/* ---- settings
- * ------------------------------------------------------------------------ */
+/* ---- settings ----------------------------------------------------------- */
 
 /* A setting of the transport, in lower case; empty when it is not there. */
 static struct str setting(const struct finding *f, const char *smtp,

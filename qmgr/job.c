@@ -11,8 +11,7 @@
 
 #define TRIES_MOST 2u /* with agents that go away */
 
-/* ---- answers
- * ----------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------ */
 
 void job_answer(struct job *j, const struct outcome *o)
 {
@@ -104,8 +103,7 @@ void job_lost(struct job *j)
 		STR(""), STR(""));
 }
 
-/* ---- sending
- * -------------------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------ */
 
 static void fail_here(struct job *j, const struct outcome *o,
 		      enum delivery_trouble trouble)

@@ -14,8 +14,7 @@
 #define FIRST_MS 10000	  /* for the first byte of a trigger */
 #define TRIGGERS_MOST 512 /* bytes that are read of one */
 
-/* ---- triggers
- * ------------------------------------------------------------------------- */
+/* ---- triggers ----------------------------------------------------------- */
 
 /* W: as if queue_run_delay was over; I: incoming; D: deferred; A: all of it is
  * due; F: destinations are alive again. */
@@ -52,8 +51,7 @@ static void serve_triggers(struct qmgr *q, int fd)
 	(void)close(fd);
 }
 
-/* ---- messages
- * -------------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------- */
 
 static int on_queued(struct qmgr *q, struct msg *m)
 {

@@ -19,8 +19,7 @@
 #define SETTLE_MS 5000
 #define STALE_S 3600 /* an empty file this old was left by a dead writer */
 
-/* ---- admission
- * --------------------------------------------------------------------- */
+/* ---- admission ---------------------------------------------------------- */
 
 bool message_may_start(const struct qmgr *q, bool fresh)
 {
@@ -41,8 +40,7 @@ struct message *message_find(const struct qmgr *q, struct str id)
 	return map_get(q->messages, id);
 }
 
-/* ---- making one
- * ---------------------------------------------------------------------- */
+/* ---- making one --------------------------------------------------------- */
 
 static struct message *message_new(struct qmgr *q)
 {
@@ -200,8 +198,7 @@ static bool put_on_hold(struct message *m)
 	return message_move(m, QUEUE_HOLD) == 0;
 }
 
-/* ---- from a writer
- * ------------------------------------------------------------------- */
+/* ---- from a writer ------------------------------------------------------ */
 
 void message_from_writer(struct qmgr *q, struct str id, int fd, uint64_t offset,
 			 uint64_t length, struct str packed)
@@ -243,8 +240,7 @@ void message_from_writer(struct qmgr *q, struct str id, int fd, uint64_t offset,
 	(void)message_start(m); /* out of memory: a later scan finds it */
 }
 
-/* ---- from a file
- * ---------------------------------------------------------------------- */
+/* ---- from a file -------------------------------------------------------- */
 
 static void put_away(struct qmgr *q, enum queue_name where, struct str id,
 		     const struct why *why)

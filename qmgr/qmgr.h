@@ -40,8 +40,7 @@ struct mastercf;
 struct route;
 struct service_env;
 
-/* ---- the process
- * ---------------------------------------------------------------- */
+/* ---- the process -------------------------------------------------------- */
 
 struct qmgr {
 	struct service_env *env;
@@ -86,8 +85,7 @@ struct qmgr {
 void qmgr_enter(struct qmgr *q);
 void qmgr_leave(struct qmgr *q);
 
-/* ---- messages (message.c)
- * --------------------------------------------------------- */
+/* ---- messages (message.c) ----------------------------------------------- */
 
 /* What somebody asked to be done with a message when its attempt is over. */
 enum message_after {
@@ -178,8 +176,7 @@ int64_t message_age_ms(const struct message *m);
 /* The sender that answers for recipient `n` (owner- aliases have their own). */
 struct str message_sender(const struct message *m, uint32_t n);
 
-/* ---- routing (resolve.c)
- * ------------------------------------------------------------ */
+/* ---- routing (resolve.c) ------------------------------------------------ */
 
 /* Resolve the recipients from m->resolve_from on that are not final, in a fiber
  * soon.  Holds one of m->outstanding meanwhile. */
@@ -188,8 +185,7 @@ void resolve_later(struct message *m);
 /* The tick: more resolvers when they are held up by slow tables. */
 void resolve_tick(struct qmgr *q);
 
-/* ---- transports, sites, jobs (transport.c, job.c)
- * ------------------------------------- */
+/* ---- transports, sites, jobs (transport.c, job.c) ----------------------- */
 
 enum transport_kind {
 	TRANSPORT_AGENT, /* private/NAME */
@@ -301,8 +297,7 @@ void job_lost(struct job *j);
 
 void transport_free_all(struct qmgr *q);
 
-/* ---- agents (agent.c)
- * ------------------------------------------------------------------ */
+/* ---- agents (agent.c) --------------------------------------------------- */
 
 enum { AGENT_NO_FILE = 1 };
 
@@ -315,8 +310,7 @@ MUST_USE int agent_send(struct transport *t, struct job *j,
 /* Close the connections (agents go on with what they have). */
 void agent_free(struct agent *a);
 
-/* ---- hosts (hosts.c)
- * --------------------------------------------------------------------- */
+/* ---- hosts (hosts.c) ---------------------------------------------------- */
 
 struct hosts {
 	struct delivery_host *list; /* in the arena */
@@ -331,8 +325,7 @@ struct hosts {
 void hosts_find(struct transport *t, struct str nexthop, struct arena *a,
 		struct hosts *out);
 
-/* ---- answers (result.c)
- * --------------------------------------------------------------------- */
+/* ---- answers (result.c) ------------------------------------------------- */
 
 /* Take the answer for recipient o->recipient: keep it, append it to the file,
  * count down.  May end the message. */
@@ -345,8 +338,7 @@ void result_own(struct message *m, const struct recipient *as, const char *role,
 /* Let go of one of message->outstanding; the last one finishes the message. */
 void result_release(struct message *m);
 
-/* ---- the end (finish.c, report.c)
- * --------------------------------------------------------------- */
+/* ---- the end (finish.c, report.c) --------------------------------------- */
 
 /* Everybody has an answer.  Blocks: when there is something to report. */
 void finish_message(struct message *m);
@@ -379,8 +371,7 @@ void scan_want(struct qmgr *q, unsigned want);
 /* The fiber that scans. */
 void scan_run(void *arg);
 
-/* ---- what others ask (listen.c, control.c, showq.c)
- * ---------------------------------------------------- */
+/* ---- what others ask (listen.c, control.c, showq.c) --------------------- */
 
 /* A connection to public/qmgr: messages, or trigger bytes.  Takes: fd. */
 void listen_serve(struct qmgr *q, int fd);

@@ -22,8 +22,7 @@
 #define FRONT_MOST ((size_t)64 << 20)
 #define CHUNK ((size_t)64 * 1024)
 
-/* ---- the message's own bytes
- * ------------------------------------------------------------- */
+/* ---- the message's own bytes -------------------------------------------- */
 
 /* How many of the bytes in `chunk` belong to the header, which `state` has seen
  * so far: an empty line ends it. */

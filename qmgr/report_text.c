@@ -7,8 +7,7 @@
 
 #define WIDTH 75u /* of wrapped lines */
 
-/* ---- words
- * ------------------------------------------------------------------------ */
+/* ---- words -------------------------------------------------------------- */
 
 static const struct {
 	const char *subject; /* to the sender */
@@ -119,8 +118,7 @@ static void put_boundary(struct buf *to, const struct report *r)
 	(void)buf_put(to, r->boundary);
 }
 
-/* ---- the header
- * ---------------------------------------------------------------------- */
+/* ---- the header --------------------------------------------------------- */
 
 static bool is_8bit(const struct report *r)
 {
@@ -152,8 +150,7 @@ static void put_header(struct buf *to, const struct report *r)
 	(void)buf_put(to, STR("\r\nThis is a MIME-encapsulated message.\r\n"));
 }
 
-/* ---- for people
- * ------------------------------------------------------------------------- */
+/* ---- for people --------------------------------------------------------- */
 
 static void put_notification(struct buf *to, const struct report *r)
 {
@@ -191,8 +188,7 @@ static void put_notification(struct buf *to, const struct report *r)
 	}
 }
 
-/* ---- for programs
- * -------------------------------------------------------------------------- */
+/* ---- for programs ------------------------------------------------------- */
 
 /* What became of it: handed on is not delivered. */
 static const char *action_of(const struct report *r, const struct outcome *o)

@@ -28,8 +28,7 @@ struct resolving {
 	struct buf key;
 };
 
-/* ---- answers that need no agent
- * ---------------------------------------------------- */
+/* ---- answers that need no agent ----------------------------------------- */
 
 /* Split "5.1.1 text" off; without a code the default stands. */
 static void split_dsn(struct str text, struct str fallback, struct str *dsn,

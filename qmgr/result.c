@@ -18,8 +18,7 @@
 #define DEPTH_MOST 50u	      /* replacements of replacements */
 #define REPLACED_MOST 100000u /* recipients of one message, in all */
 
-/* ---- replaced recipients
- * ------------------------------------------------------------ */
+/* ---- replaced recipients ------------------------------------------------ */
 
 /* What makes two recipients the same, as one key. */
 static struct str key_of(const struct recipient *r, struct buf *key)
@@ -121,8 +120,7 @@ static int take_replacement(struct message *m, const struct outcome *o,
 	return 0;
 }
 
-/* ---- one answer
- * -------------------------------------------------------------------------- */
+/* ---- one answer --------------------------------------------------------- */
 
 static struct str copy(struct message *m, struct str s)
 {
@@ -224,8 +222,7 @@ void result_own(struct message *m, const struct recipient *as, const char *role,
 	result_take(m, o);
 }
 
-/* ---- the last one
- * -------------------------------------------------------------------------- */
+/* ---- the last one ------------------------------------------------------- */
 
 static void finish_fiber(void *arg)
 {

@@ -13,8 +13,7 @@
 
 #define SITE_KEY_MOST 2048
 
-/* ---- what the configuration says
- * ------------------------------------------------------ */
+/* ---- what the configuration says ---------------------------------------- */
 
 static const struct master_entry *entry_of(const struct transport *t)
 {
@@ -163,8 +162,7 @@ void transport_reload(struct qmgr *q)
 	read_limits(CONTAINER_OF(n, struct transport, node));
 }
 
-/* ---- making and finding
- * ------------------------------------------------------------------ */
+/* ---- making and finding ------------------------------------------------- */
 
 struct transport *transport_get(struct qmgr *q, struct str name)
 {
@@ -273,8 +271,7 @@ void transport_free_all(struct qmgr *q)
 	}
 }
 
-/* ---- life and death
- * ------------------------------------------------------------------------ */
+/* ---- life and death ----------------------------------------------------- */
 
 bool site_is_dead(const struct site *s, struct str *dsn, struct buf *text)
 {
@@ -399,8 +396,7 @@ int64_t transport_tick(struct qmgr *q)
 	return at;
 }
 
-/* ---- what a job showed
- * ------------------------------------------------------------------------ */
+/* ---- what a job showed -------------------------------------------------- */
 
 void site_learn(struct site *s, enum delivery_trouble trouble, struct str dsn,
 		struct str text)

@@ -5,8 +5,7 @@
 #include "base/byteset.h"
 #include "qmgr/window.h"
 
-/* ---- the rules
- * ------------------------------------------------------------------ */
+/* ---- the rules ---------------------------------------------------------- */
 
 /* A number such as 1, 0.5, .25. */
 static bool number_parse(struct str s, double *out)
@@ -71,8 +70,7 @@ static double share(const struct feedback *f, unsigned places)
 	return f->amount;
 }
 
-/* ---- a window
- * -------------------------------------------------------------------- */
+/* ---- a window ----------------------------------------------------------- */
 
 static unsigned first_places(const struct window_rules *rules)
 {

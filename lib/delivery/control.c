@@ -55,8 +55,7 @@ int controlled_decode(struct msg *m, struct controlled *out)
 	return m->error;
 }
 
-/* ---- the client
- * ----------------------------------------------------------------- */
+/* ---- the client --------------------------------------------------------- */
 
 static int connect_to(const char *path)
 {

@@ -67,8 +67,7 @@ void handover_close(struct handover *h)
 	fiber_cancel(h->keeper);
 }
 
-/* ---- the keeper
- * ---------------------------------------------------------------- */
+/* ---- the keeper --------------------------------------------------------- */
 
 static void ask_for_scan(struct handover *h)
 {
@@ -121,8 +120,7 @@ static void keeper(void *arg)
 		handover_free(h);
 }
 
-/* ---- handing over
- * ---------------------------------------------------------------- */
+/* ---- handing over ------------------------------------------------------- */
 
 static int encode(struct handover *h, const struct queue_place *place,
 		  const struct envelope *e)

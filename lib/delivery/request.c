@@ -74,8 +74,7 @@ int delivery_request_encode(struct buf *to, const struct delivery_request *r)
 	return msg_end(&w);
 }
 
-/* ---- reading
- * ------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------ */
 
 static size_t count_fields(struct msg *m, enum msg_tag tag)
 {

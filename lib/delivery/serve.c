@@ -25,8 +25,7 @@ struct delivery_connection {
 	struct buf frame;
 };
 
-/* ---- answers
- * --------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------ */
 
 /* Where recipient `number` is in the request, or SIZE_MAX. */
 static size_t place_of(const struct delivery_request *r, uint32_t number)
@@ -79,8 +78,7 @@ static void answer_the_rest(struct delivery_job *job)
 	}
 }
 
-/* ---- jobs
- * ------------------------------------------------------------------------- */
+/* ---- jobs --------------------------------------------------------------- */
 
 static void job_free(struct delivery_job *job)
 {

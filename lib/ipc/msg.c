@@ -13,7 +13,7 @@
 #define FIELD_HEAD 6u  /* tag and length */
 #define FDS_AT 6u      /* where the number of descriptors is */
 
-/* ---- writing ----------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 static void check(struct msg_writer *w)
 {
@@ -89,7 +89,7 @@ int msg_end(struct msg_writer *w)
 	return 0;
 }
 
-/* ---- reading ----------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 int msg_parse(struct str in, struct msg *m, size_t *used)
 {

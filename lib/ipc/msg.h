@@ -40,7 +40,7 @@ enum msg_tag {
 #undef TAG
 };
 
-/* ---- writing ----------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 struct msg_writer {
 	struct buf *to;
@@ -71,7 +71,7 @@ void msg_put_fds(struct msg_writer *w, unsigned count);
  *          error `to` is as it was before msg_begin(). */
 MUST_USE int msg_end(struct msg_writer *w);
 
-/* ---- reading ----------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 struct msg {
 	enum msg_type type;

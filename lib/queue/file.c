@@ -15,8 +15,7 @@
 #include "base/why.h"
 #include "queue/inside.h"
 
-/* ---- the header
- * -------------------------------------------------------------- */
+/* ---- the header --------------------------------------------------------- */
 
 void file_header_pack(struct buf *to, const struct file_header *h)
 {
@@ -87,8 +86,7 @@ int file_header_unpack(struct str in, struct file_header *h, struct why *why)
 	return 0;
 }
 
-/* ---- opening, moving, removing
- * -------------------------------------------------- */
+/* ---- opening, moving, removing ------------------------------------------ */
 
 void queue_path(const struct queue *q, enum queue_name name, struct str id,
 		char path[QUEUE_PATH_MAX])
@@ -206,8 +204,7 @@ int queue_file_set_time(int fd, int64_t when_s)
 	return futimens(fd, times) == 0 ? 0 : -errno;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 int write_at(int fd, uint64_t offset, struct str bytes)
 {

@@ -7,8 +7,7 @@
 
 struct buf;
 
-/* ---- FORMAT.md, section 1
- * ---------------------------------------------------- */
+/* ---- FORMAT.md, section 1 ----------------------------------------------- */
 
 #define FILE_MAGIC "MALOTEQ1"
 #define FILE_VERSION 1u
@@ -56,8 +55,7 @@ MUST_USE int tail_outcome(struct str payload, struct arena *a,
 			  int (*each)(const struct recipient *r, void *arg),
 			  void *arg);
 
-/* ---- the open spool
- * ------------------------------------------------------------ */
+/* ---- the open spool ----------------------------------------------------- */
 
 struct queue {
 	int dirs[QUEUE_NAMES];

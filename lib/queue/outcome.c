@@ -65,8 +65,7 @@ int outcome_unpack(struct str packed, struct arena *a, struct outcome *out)
 	return outcome_parse(&p, a, out);
 }
 
-/* ---- records at the end of a file
- * -------------------------------------------- */
+/* ---- records at the end of a file --------------------------------------- */
 
 static size_t begin_tail(struct buf *to, enum tail_type type)
 {

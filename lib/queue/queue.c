@@ -43,8 +43,7 @@ bool queue_name_parse(struct str s, enum queue_name *out)
 	return false;
 }
 
-/* ---- the tree
- * -------------------------------------------------------------------- */
+/* ---- the tree ----------------------------------------------------------- */
 
 struct tree_row {
 	const char *name;
@@ -106,8 +105,7 @@ int queue_make_tree(const char *queue_directory, uid_t owner, gid_t owner_group,
 	return error;
 }
 
-/* ---- opening
- * ---------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 
 /* Where an fsync() of a new file makes its directory entry durable too:
  *
@@ -212,8 +210,7 @@ int queue_lock(struct queue *q)
 	return 0;
 }
 
-/* ---- free space
- * ------------------------------------------------------------------- */
+/* ---- free space --------------------------------------------------------- */
 
 static int ask_space(struct queue *q, uint64_t *space)
 {

@@ -39,8 +39,7 @@ static int read_at(int fd, uint64_t offset, size_t n, struct buf *to)
 	return 0;
 }
 
-/* ---- outcomes
- * -------------------------------------------------------------------- */
+/* ---- outcomes ----------------------------------------------------------- */
 
 /* Room for recipients and states, which grow as `replaced` outcomes come. */
 struct growing {
@@ -127,8 +126,7 @@ static int apply_tail(struct growing *g, struct str tail)
 	return error;
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------- */
+/* ---- the whole ---------------------------------------------------------- */
 
 /* Fill *out from a good header, the envelope and what is behind it. */
 static int assemble(const struct file_header *h, struct str envelope,

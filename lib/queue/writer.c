@@ -203,8 +203,7 @@ static int commit_work(void *arg)
 	return error;
 }
 
-/* ---- content
- * ------------------------------------------------------------------- */
+/* ---- content ------------------------------------------------------------ */
 
 static int spill(struct queue_draft *d)
 {
@@ -237,8 +236,7 @@ int queue_put(struct queue_draft *d, struct str content)
 	return d->error;
 }
 
-/* ---- the end
- * ------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------ */
 
 /* The header and the envelope of `d`. */
 static int make_ends(struct commit *c, const struct envelope *e)

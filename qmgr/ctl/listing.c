@@ -156,8 +156,7 @@ static void json_recipient(struct listing *l, struct str address)
 	(void)fputc('}', l->out);
 }
 
-/* ---- the stream
- * ------------------------------------------------------------------------- */
+/* ---- the stream --------------------------------------------------------- */
 
 /* Take a value that ends in NUL from the front of *rest. */
 static bool take(struct str *rest, struct str *value)

@@ -60,8 +60,7 @@ static bool parse(struct postqueue *p, int argc, char **argv)
 	return p->mode != 0 && optind == argc;
 }
 
-/* ---- listing
- * ------------------------------------------------------------------------ */
+/* ---- listing ------------------------------------------------------------ */
 
 static int connect_to(const char *path)
 {

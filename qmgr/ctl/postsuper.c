@@ -101,8 +101,7 @@ static bool parse(struct postsuper *p, int argc, char **argv)
 	return p->count > 0 || p->check;
 }
 
-/* ---- by ourselves
- * ---------------------------------------------------------------------- */
+/* ---- by ourselves ------------------------------------------------------- */
 
 static int change(struct queue *q, enum queue_name in, struct str id,
 		  enum control_verb verb)
