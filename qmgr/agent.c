@@ -144,9 +144,7 @@ static int on_message(struct connection *c, struct msg *m)
 	return error;
 }
 
-/* ---- a connection
- * ---------------------------------------------------------------------------
- */
+/* ---- a connection ------------------------------------------------------- */
 
 static void connection_end(struct connection *c, int error)
 {
@@ -268,9 +266,7 @@ void agent_free(struct agent *a)
 	free(a);
 }
 
-/* ---- sending
- * ----------------------------------------------------------------------------------
- */
+/* ---- sending ------------------------------------------------------------ */
 
 static int encode(struct buf *frame, const struct transport *t,
 		  const struct job *j, const struct delivery_host *hosts,

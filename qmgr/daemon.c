@@ -151,9 +151,7 @@ static int qmgr_reload(struct service_env *env)
 	return error;
 }
 
-/* ---- the beginning
- * ------------------------------------------------------------------------------
- */
+/* ---- the beginning ------------------------------------------------------ */
 
 static int open_queue(struct service_env *env, struct queue **out,
 		      struct why *why)
@@ -256,9 +254,7 @@ static int qmgr_open(struct service_env *env, struct why *why)
 	return 0;
 }
 
-/* ---- standing fibers
- * -------------------------------------------------------------------------------
- */
+/* ---- standing fibers ---------------------------------------------------- */
 
 /* Everything that depends on the time alone. */
 static void clock_run(void *arg)
@@ -301,9 +297,7 @@ static void qmgr_accept(struct service_env *env, int fd,
 		listen_serve(env->state, fd);
 }
 
-/* ---- the end
- * -----------------------------------------------------------------------------------------
- */
+/* ---- the end ------------------------------------------------------------ */
 
 static void qmgr_drain(struct service_env *env)
 {

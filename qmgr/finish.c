@@ -81,9 +81,7 @@ bool finish_is_quick(const struct message *m)
 	       (!is_expired(m) && !owes_delay_warning(m));
 }
 
-/* ---- reports
- * ----------------------------------------------------------------------------
- */
+/* ---- reports ------------------------------------------------------------ */
 
 /* The recipients that this attempt gave `action`, one byte each; NULL: no
  * memory. */
@@ -176,9 +174,7 @@ static void report_delay(struct message *m)
 	queue_mark_record(&m->unsaved, MARK_DELAY_WARNED);
 }
 
-/* ---- the file
- * ------------------------------------------------------------------------------
- */
+/* ---- the file ----------------------------------------------------------- */
 
 static bool is_done(const struct message *m)
 {

@@ -109,9 +109,7 @@ static void read_wishes(struct finding *f)
 			    "lmtp_dns_support_level", STR("disabled"), false);
 }
 
-/* ---- ports
- * --------------------------------------------------------------------------------
- */
+/* ---- ports -------------------------------------------------------------- */
 
 static uint16_t named_port(struct str name)
 {
@@ -148,9 +146,7 @@ static uint16_t default_port(const struct finding *f)
 	return port != 0 ? port : lmtp ? 24 : 25;
 }
 
-/* ---- candidates
- * -------------------------------------------------------------------------------
- */
+/* ---- candidates --------------------------------------------------------- */
 
 static void fail(struct finding *f, bool soft, struct str dsn, struct str text)
 {
@@ -329,9 +325,7 @@ static void add_domain(struct finding *f, struct str domain, uint16_t port)
 	}
 }
 
-/* ---- destinations
- * ------------------------------------------------------------------------------
- */
+/* ---- destinations ------------------------------------------------------- */
 
 /* Split "host:port" and "[host]:port".  Returns false when it is neither. */
 static bool split_port(struct str s, struct str *host, struct str *port,

@@ -342,9 +342,7 @@ int message_from_file(struct qmgr *q, enum queue_name where, struct str id,
 	return message_start(m);
 }
 
-/* ---- its file
- * ---------------------------------------------------------------------------
- */
+/* ---- its file ----------------------------------------------------------- */
 
 int message_move(struct message *m, enum queue_name to)
 {
@@ -406,9 +404,7 @@ void message_tick(struct qmgr *q)
 	}
 }
 
-/* ---- facts
- * -------------------------------------------------------------------------------
- */
+/* ---- facts -------------------------------------------------------------- */
 
 int64_t message_age_ms(const struct message *m)
 {

@@ -355,9 +355,7 @@ enum report_kind {
 MUST_USE int report_send(struct message *m, enum report_kind kind,
 			 const uint8_t *wanted);
 
-/* ---- scanning (scan.c)
- * -----------------------------------------------------------------------------
- */
+/* ---- scanning (scan.c) -------------------------------------------------- */
 
 enum scan_want {
 	SCAN_INCOMING = 1 << 0,

@@ -79,9 +79,7 @@ static int copy_content(const struct message *m, struct intake *in,
 	return error;
 }
 
-/* ---- one report
- * ---------------------------------------------------------------------------
- */
+/* ---- one report --------------------------------------------------------- */
 
 struct sending {
 	struct message *m;
@@ -144,9 +142,7 @@ static int send(const struct sending *s)
 	return 0;
 }
 
-/* ---- to whom
- * ---------------------------------------------------------------------------------
- */
+/* ---- to whom ------------------------------------------------------------ */
 
 static bool has_class(const struct qmgr *q, struct str name)
 {

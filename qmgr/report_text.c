@@ -263,9 +263,7 @@ static void put_status(struct buf *to, const struct report *r)
 			put_recipient(to, r, i);
 }
 
-/* ---- the whole
- * --------------------------------------------------------------------------------
- */
+/* ---- the whole ---------------------------------------------------------- */
 
 void report_put_front(struct buf *to, const struct report *r)
 {

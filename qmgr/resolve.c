@@ -108,9 +108,7 @@ static bool is_double_bounce(const struct resolving *g, struct str address)
 	       str_eq_nocase(local, g->m->q->common->double_bounce_sender);
 }
 
-/* ---- jobs
- * --------------------------------------------------------------------------------
- */
+/* ---- jobs --------------------------------------------------------------- */
 
 /* The job of the same site, next hop and sender that has room; NULL: none. */
 static struct job *find_job(struct resolving *g, const struct site *s,
@@ -206,9 +204,7 @@ static void to_job(struct resolving *g, struct transport *t, struct str nexthop,
 		defer(m, r, STR("4.3.0"), STR("out of memory"));
 }
 
-/* ---- one recipient
- * ----------------------------------------------------------------------------
- */
+/* ---- one recipient ------------------------------------------------------ */
 
 /* Where routing sent it: its address may be another now. */
 static void routed(struct resolving *g, struct recipient *r)
@@ -279,9 +275,7 @@ static void resolve_one(struct resolving *g, uint32_t number)
 	answer(m, &r, "error", OUTCOME_BOUNCED, dsn, text);
 }
 
-/* ---- messages
- * ---------------------------------------------------------------------------------
- */
+/* ---- messages ----------------------------------------------------------- */
 
 static void queue_jobs(struct resolving *g)
 {

@@ -35,9 +35,7 @@ void listing_release(struct listing *l)
 	buf_release(&l->last_reason);
 }
 
-/* ---- text
- * ---------------------------------------------------------------------------
- */
+/* ---- text --------------------------------------------------------------- */
 
 /* Bytes from outside, on a terminal. */
 static void print_safe(FILE *out, struct str s)
@@ -104,9 +102,7 @@ static void text_recipient(struct listing *l, struct str address)
 	(void)fputc('\n', l->out);
 }
 
-/* ---- JSON
- * -----------------------------------------------------------------------------
- */
+/* ---- JSON --------------------------------------------------------------- */
 
 static void json_string(FILE *out, struct str s)
 {

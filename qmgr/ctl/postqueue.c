@@ -170,9 +170,7 @@ static int show(const struct ctl_site *site, enum listing_form form)
 	return status;
 }
 
-/* ---- flushing
- * ---------------------------------------------------------------------------
- */
+/* ---- flushing ----------------------------------------------------------- */
 
 static int flush(const struct ctl_site *site, const struct postqueue *p)
 {

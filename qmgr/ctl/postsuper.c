@@ -188,9 +188,7 @@ static void change_here(struct postsuper *p, const struct control *c,
 	}
 }
 
-/* ---- asking
- * -------------------------------------------------------------------------------
- */
+/* ---- asking ------------------------------------------------------------- */
 
 /* Have it done for one id, or ALL.  Fills: *count, added to.  Returns an exit
  * status. */
