@@ -91,7 +91,7 @@ static int read_q(const char *arg, struct submit_options *o)
 		return EX_OK;
 	}
 	submit_say("fatal",
-		   "-q%c is not implemented here: use -q, -qRsite or "
+		   "-q%c means nothing here: use -q, -qRsite or "
 		   "-qIid",
 		   arg[0]);
 	return EX_USAGE;

@@ -31,8 +31,9 @@
 #include "submit/site.h"
 
 #define NAME_TRIES 20
-#define ENVELOPE_MAX ((uint64_t)16 * 1024 * 1024) /* recipients and the like   \
-						   */
+#define ENVELOPE_MAX                                                           \
+	((uint64_t)16 * 1024 * 1024) /* recipients and the like                \
+				      */
 
 struct drop_file {
 	int fd;
