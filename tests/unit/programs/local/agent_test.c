@@ -78,6 +78,67 @@ static void virtual_to_two_uids(void **state)
 	stop(&d);
 }
 
+/* Many deliveries to one mbox and one maildir at a time: every message whole,
+ * none twice. */
+static void side_by_side(void **state)
+{
+	enum { COUNT = 60 };
+	struct recipient list[2] = {to("a@v.test"), to("b@v.test")};
+	uid_t uid = is_root() ? 65534 : geteuid();
+	struct delivery_request r = {
+		.id = STR("4abcDEF0123z"),
+		.sender = STR("jo@example.com"),
+		.transport = STR("virtual"),
+		.nexthop = STR(""),
+		.envid = STR(""),
+		.length = sizeof(MESSAGE) - 1,
+		.recipients = list,
+		.recipient_count = 2,
+	};
+	struct burst b = {.request = &r, .count = COUNT};
+	char path[256], command[600];
+	struct daemon d;
+	struct stat st;
+	FILE *f;
+
+	(void)state;
+	prepare(&d, "virtual_mailbox_base = %/v\n"
+		    "virtual_mailbox_maps = inline:{{a@v.test=a/},"
+		    "{b@v.test=b}}\nvirtual_uid_maps = static:5000\n"
+		    "virtual_gid_maps = static:5000\n"
+		    "deliver_lock_delay = 1s\n");
+	list[1].number = 4;
+	write_file(d.dir, "content", MESSAGE);
+	snprintf(path, sizeof(path), "%s/content", d.dir);
+	r.fd = open(path, O_RDONLY);
+	assert_return_code(r.fd, 0);
+	make_folder(d.dir, "v", 01777);
+	start(&d, is_root() ? uid : 0, virtual_words);
+	b.daemon = &d;
+	assert_int_equal(loop_open(NULL), 0);
+	assert_non_null(fiber_spawn(burst, &b));
+	loop_run();
+	loop_close();
+	close(r.fd);
+	assert_int_equal(b.error, 0);
+	assert_int_equal(b.sent, 2 * COUNT);
+	snprintf(command, sizeof(command),
+		 "echo $(ls %s/v/a/new | wc -l) $(grep -c '^From ' %s/v/b) "
+		 "$(grep -c '^last line$' %s/v/b) > %s/counts",
+		 d.dir, d.dir, d.dir, d.dir);
+	assert_int_equal(system(command), 0);
+	snprintf(path, sizeof(path), "%s/counts", d.dir);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(command, sizeof(command), f));
+	fclose(f);
+	assert_string_equal(command, "60 60 60\n");
+	snprintf(path, sizeof(path), "%s/v/a/tmp", d.dir);
+	assert_return_code(stat(path, &st), 0);
+	assert_int_equal(rmdir(path), 0); /* it is empty */
+	stop(&d);
+}
+
 /* ---- local
  * -------------------------------------------------------------------------------
  */
@@ -160,7 +221,8 @@ static void aliases(void **state)
 		 "mixed ann@far.test, \"|cat >> %s/out/$LOCAL.$USER\"\n"
 		 "quiet /dev/null\nmany :include:%s/members\n"
 		 "gone :include:%s/nowhere\nfails |exit 67\n"
-		 "late \"|echo try later; exit 75\"\n",
+		 "late \"|echo try later; exit 75\"\n"
+		 "crash \"|kill -9 $PPID\"\n",
 		 d.dir, d.dir, d.dir);
 	write_file(d.dir, "aliases", text);
 	snprintf(path, sizeof(path), "%s/aliases", d.dir);
@@ -190,6 +252,9 @@ static void aliases(void **state)
 		    "user unknown");
 	expect_only(&d, to("late@test"), MESSAGE, OUTCOME_DEFERRED, "4.3.0",
 		    "temporary failure. Command output: try later");
+	/* a delivery process that dies takes nobody along */
+	expect_only(&d, to("crash@test"), MESSAGE, OUTCOME_DEFERRED, "4.3.0",
+		    "the delivery process has ended unexpectedly");
 	expect(&d, to("many@test"), MESSAGE, OUTCOME_REPLACED, "2.0.0",
 	       "alias expanded", &a);
 	(void)find(&a, "games@test");
@@ -387,6 +452,7 @@ int main(void)
 		cmocka_unit_test_teardown(mailbox_command, leave_nothing),
 		cmocka_unit_test_teardown(pipe_command, leave_nothing),
 		cmocka_unit_test_teardown(pipe_misconfigured, leave_nothing),
+		cmocka_unit_test_teardown(side_by_side, leave_nothing),
 		cmocka_unit_test_teardown(single_uid, leave_nothing),
 	};
 

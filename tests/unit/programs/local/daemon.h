@@ -277,6 +277,62 @@ static inline struct recipient to(const char *address)
 				  .sender = STR("")};
 }
 
+struct burst {
+	const struct daemon *daemon;
+	const struct delivery_request *request;
+	unsigned count;
+	unsigned sent; /* outcomes that say so */
+	int error;
+};
+
+static inline int hear_one(struct burst *b, struct arena *a, struct channel *ch,
+			   unsigned *done)
+{
+	struct outcome o;
+	uint64_t number;
+	struct msg m;
+	int error = channel_receive(ch, &m, clock_deadline(PATIENCE));
+
+	if (error != 0)
+		return error;
+	if (m.type == MSG_OUTCOME) {
+		error = delivery_outcome_decode(&m, a, &number, &o);
+		if (error == 0 && o.action == OUTCOME_SENT)
+			b->sent++;
+	} else {
+		(*done)++;
+	}
+	msg_drop(&m);
+	return error;
+}
+
+/* Many requests on one connection, side by side. */
+static inline void burst(void *arg)
+{
+	struct burst *b = arg;
+	CLEANUP(arena_free) struct arena *a = arena_new((size_t)1 << 24);
+	struct channel *ch = NULL;
+	struct why why = {.text = ""};
+	unsigned done = 0;
+	int error = channel_connect(b->daemon->socket, clock_deadline(PATIENCE),
+				    &ch, &why);
+
+	for (unsigned i = 0; i < b->count && error == 0; i++) {
+		BUF_SCOPED frame = BUF_INIT((size_t)1 << 20);
+		struct delivery_request r = *b->request;
+		int fd = dup(r.fd);
+
+		r.number = i;
+		error = delivery_request_encode(&frame, &r);
+		if (error == 0)
+			error = channel_post(ch, &frame, &fd, 1);
+	}
+	while (error == 0 && done < b->count)
+		error = hear_one(b, a, ch, &done);
+	channel_close(ch);
+	b->error = error;
+}
+
 /* One recipient; what is expected of it. */
 static inline void expect(const struct daemon *d, struct recipient r,
 			  const char *text, enum outcome_action action,
