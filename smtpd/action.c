@@ -209,15 +209,19 @@ static enum verdict act_redirect(struct eval *e, const struct action *a)
 static enum verdict keep_one_more(struct eval *e, struct str text,
 				  struct str **list, size_t *count)
 {
-	struct str *more =
-		arena_array(e->s->tx->arena, *count + 1, sizeof(*more));
+	/* There is room for a power of two; when it is full, for twice that. */
+	if ((*count & (*count - 1)) == 0) {
+		struct str *more = arena_array(e->s->tx->arena,
+					       *count == 0 ? 1 : 2 * *count,
+					       sizeof(*more));
 
-	if (more == NULL)
-		return rule_misconfigured(e);
-	for (size_t i = 0; i < *count; i++)
-		more[i] = (*list)[i];
-	*list = more;
-	if (keep(e, text, &more[*count]) == VERDICT_REJECT)
+		if (more == NULL)
+			return rule_misconfigured(e);
+		for (size_t i = 0; i < *count; i++)
+			more[i] = (*list)[i];
+		*list = more;
+	}
+	if (keep(e, text, &(*list)[*count]) == VERDICT_REJECT)
 		return VERDICT_REJECT;
 	++*count;
 	return VERDICT_DUNNO;

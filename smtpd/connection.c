@@ -266,6 +266,9 @@ void connection_serve(struct worker *w, int fd)
 		return;
 	}
 	restart_clock(&c);
+	/* Renewed certificates that only root can read need a new process. */
+	if (w->tls != NULL && tls_server_is_stale(w->tls))
+		service_drain(w->env);
 	if (peer_learn(&c) == 0) {
 		c.client = limits_enter(w->limits, c.peer.address);
 		c.unlimited = matchlist_host(w->limit_exceptions, c.peer.name,

@@ -79,7 +79,8 @@ static void commit(struct session *s)
 		s->errors = 0;
 		s->junk = 0;
 		session_say(s, 250, (struct enhanced){2, 0, 0},
-			    "Ok: queued as " STR_FMT, STR_ARG(tx->id));
+			    "Ok: queued%s" STR_FMT, tx->id.n > 0 ? " as " : "",
+			    STR_ARG(tx->id));
 		return;
 	}
 	if (result.reply.code == 0) {

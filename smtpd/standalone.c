@@ -29,7 +29,7 @@ struct standalone {
 	struct smtpd_params params;
 	struct server *server;
 	struct session *session;
-	struct str sendmail; /* its path */
+	struct buf sendmail; /* its path */
 	/* The message, one at a time. */
 	struct buf sender;
 	struct buf recipients; /* each with a NUL behind it */
@@ -75,7 +75,7 @@ static struct str ask_id(void *ctx, struct session_message *m)
 {
 	(void)ctx;
 	(void)m;
-	return STR("STANDALONE");
+	return STR(""); /* postdrop does not tell */
 }
 
 static int ask_recipient(void *ctx, struct session_message *m,
@@ -141,7 +141,7 @@ static int run_sendmail(struct standalone *sa)
 
 	if (argv == NULL)
 		return -ENOMEM;
-	argv[n++] = (char *)(uintptr_t)sa->sendmail.p;
+	argv[n++] = (char *)(uintptr_t)buf_cstr(&sa->sendmail);
 	argv[n++] = (char *)(uintptr_t) "-i";
 	argv[n++] = (char *)(uintptr_t) "-f";
 	argv[n++] = (char *)(uintptr_t)buf_cstr(&sa->sender);
@@ -293,11 +293,27 @@ static void talk(struct standalone *sa)
 	(void)!say(sa);
 }
 
+/* The sendmail that belongs to this configuration. */
+static int find_sendmail(struct standalone *sa, struct why *why)
+{
+	struct str path;
+	int rc;
+
+	buf_putf(&sa->sendmail, STR_FMT "/sendmail",
+		 STR_ARG(sa->common.command_directory));
+	if (access(buf_cstr(&sa->sendmail), X_OK) == 0)
+		return 0;
+	buf_reset(&sa->sendmail);
+	rc = conf_str(sa->conf, STR("sendmail_path"), &path, why);
+	if (rc == 0 && !buf_put(&sa->sendmail, path))
+		rc = why_fail(why, -ENAMETOOLONG, "sendmail_path is too long");
+	return rc;
+}
+
 static int open_standalone(struct standalone *sa, struct why *why)
 {
 	struct conf_opts opts = {.dir = NULL};
 	struct server_opts server = {.standalone = true};
-	struct str path;
 	int rc;
 
 	rc = conf_load(&opts, &sa->conf, why);
@@ -307,10 +323,9 @@ static int open_standalone(struct standalone *sa, struct why *why)
 		rc = conf_fill(sa->conf, smtpd_param_rows, smtpd_param_count,
 			       &sa->params, why);
 	if (rc == 0)
-		rc = conf_str(sa->conf, STR("sendmail_path"), &path, why);
+		rc = find_sendmail(sa, why);
 	if (rc != 0)
 		return rc;
-	sa->sendmail = str_of_c(str_dup_c(path));
 	server.conf = sa->conf;
 	server.common = &sa->common;
 	server.params = &sa->params;
@@ -327,6 +342,7 @@ int standalone_main(int argc, char **argv)
 		.reverse_status = PEER_NAME_VERIFIED,
 	};
 	struct standalone sa = {
+		.sendmail = BUF_INIT(4096),
 		.sender = BUF_INIT(4096),
 		.recipients = BUF_INIT(RECIPIENT_BYTES_MAX),
 		.content = -1,
@@ -350,7 +366,7 @@ int standalone_main(int argc, char **argv)
 	session_free(sa.session);
 	forget(&sa);
 	server_close(sa.server);
-	free((void *)(uintptr_t)sa.sendmail.p);
+	buf_release(&sa.sendmail);
 	conf_free(sa.conf);
 	buf_release(&sa.sender);
 	buf_release(&sa.recipients);

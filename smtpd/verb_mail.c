@@ -21,6 +21,7 @@ static int take_address(struct session *s, struct str *args, bool sender,
 	struct mail_path_opts opts = {
 		.strict = s->params->strict_rfc821_envelopes,
 		.allow_empty = sender,
+		.utf8 = !s->server->common->smtputf8_enable,
 		.total_max = ADDRESS_MAX,
 	};
 	struct str line = *args;
@@ -162,8 +163,9 @@ static int begin_message(struct session *s)
 	if (tx->sasl_sender.n > 0)
 		buf_putf(&more, ", sasl_sender=" STR_FMT,
 			 STR_ARG(tx->sasl_sender));
-	log_info(STR_FMT ": client=" STR_FMT STR_FMT, STR_ARG(tx->id),
-		 STR_ARG(s->client), STR_ARG(buf_str(&more)));
+	if (tx->id.n > 0)
+		log_info(STR_FMT ": client=" STR_FMT STR_FMT, STR_ARG(tx->id),
+			 STR_ARG(s->client), STR_ARG(buf_str(&more)));
 	return 0;
 }
 
