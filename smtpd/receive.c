@@ -41,7 +41,7 @@ static void take_piece(struct session *s, struct str piece)
 	uint64_t limit = s->server->common->message_size_limit;
 
 	tx->received += piece.n;
-	if (tx->error != 0)
+	if (tx->error != 0 || tx->stopped)
 		return;
 	if (limit > 0 && tx->received > limit) {
 		log_warning(STR_FMT ": queue file size limit exceeded",
@@ -49,7 +49,7 @@ static void take_piece(struct session *s, struct str piece)
 		tx->error = -EFBIG;
 		return;
 	}
-	tx->error = s->asks->data(s->ctx, tx->message, piece);
+	tx->stopped = s->asks->data(s->ctx, tx->message, piece) != 0;
 }
 
 /* ---- the end ------------------------------------------------------------ */

@@ -159,8 +159,9 @@ struct session_asks {
 	int (*ready)(void *ctx, struct session_message *m,
 		     const struct session_actions *actions);
 
-	/* A piece of the message, CRLF lines without stuffed dots.  0; -EFBIG;
-	 * -ENOSPC; another -errno. */
+	/* A piece of the message, CRLF lines without stuffed dots.
+	 * Returns 0, or -errno: no more pieces are wanted, and commit() will
+	 * fail and say why. */
 	int (*data)(void *ctx, struct session_message *m, struct str piece);
 
 	/* All of it was given.  Takes m.

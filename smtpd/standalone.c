@@ -35,6 +35,7 @@ struct standalone {
 	struct buf recipients; /* each with a NUL behind it */
 	size_t recipient_count;
 	int content; /* descriptor, -1 when there is no message */
+	int error;   /* of writing to it */
 };
 
 /* ---- the message -------------------------------------------------------- */
@@ -46,6 +47,7 @@ static void forget(struct standalone *sa)
 	sa->content = -1;
 	buf_reset(&sa->recipients);
 	sa->recipient_count = 0;
+	sa->error = 0;
 }
 
 static int ask_space(void *ctx, uint64_t size)
@@ -118,8 +120,12 @@ static int write_all(int fd, struct str bytes)
 
 static int ask_data(void *ctx, struct session_message *m, struct str piece)
 {
+	struct standalone *sa = ctx;
+
 	(void)m;
-	return write_all(((struct standalone *)ctx)->content, piece);
+	if (sa->error == 0)
+		sa->error = write_all(sa->content, piece);
+	return sa->error;
 }
 
 /* In the child: become sendmail. */
@@ -168,7 +174,7 @@ static int ask_commit(void *ctx, struct session_message *m,
 		      struct session_commit *out)
 {
 	struct standalone *sa = ctx;
-	int rc = run_sendmail(sa);
+	int rc = sa->error != 0 ? sa->error : run_sendmail(sa);
 
 	(void)m;
 	(void)actions;

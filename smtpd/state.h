@@ -68,7 +68,8 @@ struct transaction {
 	int64_t overshoot; /* recipients above the limit, refused */
 	struct data_decoder decoder;
 	uint64_t received; /* bytes of content */
-	int error;	   /* first failure while receiving, -errno */
+	int error;	   /* why it is refused whatever follows, -errno */
+	bool stopped;	   /* no more content is wanted; commit says why */
 };
 
 /* Gives: *out.  Returns 0 or -ENOMEM. */

@@ -138,6 +138,8 @@ DIALOGUES = {
     "size_syntax": ("open", ["EHLO x", MAIL + " SIZE=12x", MAIL + " SIZE=99999999999999999999", MAIL + " SIZE=",
                              "QUIT"]),
     "too_big": ("strict", ["EHLO x", MAIL, JOE, "DATA", message(*["x" * 60] * 40), "DATA", "QUIT"]),
+    "hops": ("open", ["HELO x", MAIL, JOE, "DATA", message(*["Received: by %d" % i for i in range(51)], "", "x"), JOE,
+                      "QUIT"]),
     "recipient_limit": ("strict", ["HELO x", MAIL, JOE, JOE, JOE, JOE, "DATA", message("x"), "QUIT"]),
     "too_many_errors": ("strict", ["HELO x", "FOO", "FOO", "FOO"]),
     "options": ("open", ["EHLO x", MAIL + " BODY=BINARYMIME", MAIL + " FOO=1", MAIL + " BODY=8BITMIME SIZE=10",

@@ -238,6 +238,9 @@ static int ask_commit(void *ctx, struct session_message *m,
 	struct world *w = ctx;
 	int rc = failure(w, "commit");
 
+	if (rc == 0)
+		rc = failure(w, "data");
+
 	(void)m;
 	if (rc == -71) { /* a reply of its own */
 		out->reply = (struct reply){
