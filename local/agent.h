@@ -67,7 +67,7 @@ struct delivery {
 	struct arena *arena; /* of the request */
 	struct str sender;   /* the one that counts for this recipient */
 	struct outcome outcome;
-	bool logged; /* another agent has logged the outcome */
+	bool logged; /* the outcome, here or by another agent */
 };
 
 /* Decide on the outcome; texts are copied. */
@@ -83,7 +83,10 @@ void delivery_say_result(struct delivery *d, const struct task_result *r,
 void delivery_do(struct delivery *d, const struct nursery_who *who,
 		 struct task *t, struct task_result *result);
 
-/* Log and report what was decided. */
+/* Log what was decided, as one part of what is done for the recipient. */
+void delivery_log_now(struct delivery *d);
+
+/* Log what was decided, if it is not logged yet, and report it. */
 void delivery_finish(struct delivery *d);
 
 /* Put the message into the mailbox `path` (a maildir if it ends in /). */

@@ -77,6 +77,8 @@ static void do_actions(struct expansion *e)
 	}
 	for (size_t i = 0; i < e->action_count; i++) {
 		do_action(e, &e->actions[i], &parts);
+		if (e->action_count > 1)
+			delivery_log_now(e->d);
 		if (i == 0 ||
 		    badness(e->d->outcome.action) > badness(worst.action))
 			worst = e->d->outcome;

@@ -75,20 +75,26 @@ static void soften(struct delivery *d)
 	o->dsn = soft.p != NULL ? soft : STR("4.0.0");
 }
 
-void delivery_finish(struct delivery *d)
+void delivery_log_now(struct delivery *d)
 {
 	struct outcome *o = &d->outcome;
 
 	o->recipient = d->recipient->number;
 	soften(d);
-	if (!d->logged) {
-		o->relay = str_of_c(d->agent->env->service_name);
-		o->diagnostic_type = STR("x-unix");
-		delivery_log(d->agent->env->program_name, d->request,
-			     d->recipient, o,
-			     &(struct delivery_times){.done_us = 0});
-	}
-	delivery_report(d->job, o);
+	o->relay = str_of_c(d->agent->env->service_name);
+	o->diagnostic_type = STR("x-unix");
+	delivery_log(d->agent->env->program_name, d->request, d->recipient, o,
+		     &(struct delivery_times){.done_us = 0});
+	d->logged = true;
+}
+
+void delivery_finish(struct delivery *d)
+{
+	d->outcome.recipient = d->recipient->number;
+	soften(d);
+	if (!d->logged)
+		delivery_log_now(d);
+	delivery_report(d->job, &d->outcome);
 }
 
 /* ---- mailboxes
