@@ -481,7 +481,7 @@ def login(client, user, password):
 
 def test_passwords_are_checked_by_dovecot(instance, dovecot):
     peer = dovecot()
-    instance.set(smtpd_sasl_path="private/dovecot-auth")
+    instance.set(smtpd_sasl_path="private/dovecot-auth", smtpd_error_sleep_time="0")
     instance.start()
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
