@@ -320,7 +320,9 @@ static bool feed_line(struct session *s, struct str *in)
 		session_reply_id(s, REPLY_command_too_long);
 	} else {
 		s->pending = in->n > 0;
+		s->ahead = *in;
 		command_run(s, line);
+		s->ahead = STR("");
 	}
 	return true;
 }

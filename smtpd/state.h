@@ -123,7 +123,8 @@ struct session {
 	bool greeted_tls;  /* the session's counters of TLS were told */
 	bool hang_up;	   /* end after this reply */
 	bool pipelining_told;
-	bool pending; /* more input waits behind this command */
+	bool pending;	  /* more input waits behind this command */
+	struct str ahead; /* and this is what is known of it */
 	bool bare_lf_seen;
 	bool bare_lf_concerns; /* smtpd_forbid_bare_newline applies */
 	bool auth_first;       /* the AUTH line itself is under way */
