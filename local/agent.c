@@ -202,6 +202,11 @@ static void deliver(struct delivery_job *job, void *ctx)
 	service_slot_give(agent->env);
 }
 
+static bool draining(const void *env)
+{
+	return service_draining(env);
+}
+
 static void accept_manager(struct service_env *env, int fd,
 			   const struct service_listener *on)
 {
@@ -209,7 +214,7 @@ static void accept_manager(struct service_env *env, int fd,
 					     .ctx = env->state};
 
 	(void)on;
-	delivery_serve(fd, &agent);
+	delivery_serve_until(fd, &agent, draining, env);
 }
 
 int local_main(int argc, char **argv)

@@ -37,9 +37,10 @@ static struct map *known_recipients(const struct message *m, struct buf *key)
 	const struct envelope *e = &m->envelope;
 	struct map *known = map_new();
 
+	/* The value is number + 1: arrays move when they grow. */
 	for (size_t i = 0; known != NULL && i < e->recipient_count; i++) {
 		if (map_put(known, key_of(&e->recipients[i], key),
-			    &e->recipients[i], NULL) == 0)
+			    (void *)(uintptr_t)(i + 1), NULL) == 0)
 			continue;
 		map_free(known);
 		known = NULL;
@@ -81,8 +82,36 @@ static int add_recipient(struct message *m, uint32_t parent,
 	if (n->address.p == NULL || n->original.p == NULL ||
 	    n->sender.p == NULL)
 		return -ENOMEM;
+	m->states[n->number].parent = parent + 1;
 	m->envelope.recipient_count++;
 	return 0;
+}
+
+/* Whether `number` came, over however many replacements, in place of
+ * `ancestor`, or is it.  What is not known (after a restart) counts as yes. */
+static bool comes_from(const struct message *m, uint32_t number,
+		       uint32_t ancestor)
+{
+	while (number != ancestor) {
+		uint32_t parent = m->states[number].parent;
+
+		if (m->envelope.recipients[number].depth == 0)
+			return false;
+		if (parent == 0)
+			return true;
+		number = parent - 1;
+	}
+	return true;
+}
+
+/* Whether the recipient `known`, named again in place of `number`, will do:
+ * somebody will answer for it.  One that `number` itself came from will not;
+ * mail would be in nobody's hands. */
+static bool answers_for(const struct message *m, uint32_t known,
+			uint32_t number)
+{
+	return m->states[known].action != OUTCOME_REPLACED ||
+	       !comes_from(m, number, known);
 }
 
 /* Take the new recipients of `o`.  Fills: *new with those that are really new.
@@ -93,6 +122,7 @@ static int take_replacement(struct message *m, const struct outcome *o,
 	size_t before = m->envelope.recipient_count;
 	CLEANUP(map_free) struct map *known = NULL;
 	BUF_SCOPED key = BUF_INIT(QUEUE_ADDRESS_MAX * 2 + 64);
+	bool answered = o->replaced_count == 0;
 	int error = 0;
 
 	if (m->envelope.recipients[o->recipient].depth >= DEPTH_MOST)
@@ -104,13 +134,26 @@ static int take_replacement(struct message *m, const struct outcome *o,
 		return -ENOMEM;
 	for (size_t i = 0; i < o->replaced_count && error == 0; i++) {
 		const struct recipient *r = &o->replaced_by[i];
+		uintptr_t at = (uintptr_t)map_get(known, key_of(r, &key));
 
-		if (map_get(known, key_of(r, &key)) != NULL)
+		if (at != 0) {
+			uint32_t number = (uint32_t)(at - 1);
+
+			if (number != o->recipient &&
+			    answers_for(m, number, o->recipient))
+				answered = true;
 			continue;
+		}
+		answered = true;
 		error = add_recipient(m, o->recipient, r);
 		if (error == 0)
-			error = map_put(known, key_of(r, &key), m, NULL);
+			error = map_put(
+				known, key_of(r, &key),
+				(void *)(uintptr_t)m->envelope.recipient_count,
+				NULL);
 	}
+	if (error == 0 && !answered)
+		error = -ELOOP;
 	if (error != 0) {
 		m->envelope.recipient_count = before;
 		return error;
@@ -166,11 +209,17 @@ static void take_replaced(struct message *m, const struct outcome *o)
 		as.action =
 			error == -ENOMEM ? OUTCOME_DEFERRED : OUTCOME_BOUNCED;
 		as.dsn = error == -ENOMEM ? STR("4.3.0") : STR("5.4.6");
-		as.text = error == -ENOMEM ? STR("out of memory")
-			  : error == -ELOOP
-				  ? STR("mail forwarding loop: aliases lead "
-					"to aliases too often")
-				  : STR("aliases lead to too many recipients");
+		as.text =
+			error == -ENOMEM ? STR("out of memory")
+			: error == -ELOOP
+				? arena_strf(
+					  m->arena,
+					  "mail forwarding loop for " STR_FMT,
+					  STR_ARG(m->envelope
+							  .recipients
+								  [o->recipient]
+							  .address))
+				: STR("aliases lead to too many recipients");
 		keep(m, &as);
 		return;
 	}

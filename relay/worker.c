@@ -26,13 +26,18 @@ static int begin(struct service_env *env, struct why *why)
 	return error;
 }
 
+static bool draining(const void *env)
+{
+	return service_draining(env);
+}
+
 static void serve(struct service_env *env, int fd,
 		  const struct service_listener *on)
 {
 	const struct delivery_agent agent = {relay_deliver, env->state, 0};
 
 	(void)on;
-	delivery_serve(fd, &agent);
+	delivery_serve_until(fd, &agent, draining, env);
 }
 
 static void drain(struct service_env *env)

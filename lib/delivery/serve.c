@@ -13,6 +13,7 @@
 #include "ipc/channel.h"
 #include "rt/fiber.h"
 
+#define LOOK_MS 500 /* how late a stop may be noticed */
 #define JOBS_MOST 1000u
 #define ARENA_MOST ((size_t)16 << 20) /* bytes of one request */
 
@@ -138,16 +139,19 @@ static int start_job(struct delivery_connection *c, struct msg *m)
 	return 0;
 }
 
-static int serve_next(struct delivery_connection *c)
+/* -ETIMEDOUT: nothing came before the deadline. */
+static int serve_next(struct delivery_connection *c, int64_t deadline)
 {
 	struct msg m;
-	int error = rt_sem_take(&c->places, DEADLINE_NEVER);
+	int error = rt_sem_take(&c->places, deadline);
 
 	if (error != 0)
 		return error;
-	error = channel_receive(c->channel, &m, DEADLINE_NEVER);
-	if (error != 0)
+	error = channel_receive(c->channel, &m, deadline);
+	if (error != 0) {
+		rt_sem_give(&c->places);
 		return error;
+	}
 	if (m.type == MSG_DELIVER)
 		error = start_job(c, &m);
 	if (m.type != MSG_DELIVER || error != 0)
@@ -182,8 +186,13 @@ void delivery_serve_until(int fd, const struct delivery_agent *agent,
 	buf_init(&c.frame, (size_t)8 << 20);
 	rt_sem_init(&c.places,
 		    agent->most_jobs > 0 ? agent->most_jobs : JOBS_MOST);
-	while (error == 0 && (stopping == NULL || !stopping(arg)))
-		error = serve_next(&c);
+	while (error == 0 && (stopping == NULL || !stopping(arg))) {
+		error = serve_next(&c, stopping == NULL
+					       ? DEADLINE_NEVER
+					       : clock_deadline(LOOK_MS));
+		if (error == -ETIMEDOUT)
+			error = 0; /* to look whether we are to stop */
+	}
 	if (error == -EBADMSG || error == -ENOMEM)
 		log_warning("connection from the queue manager ended: %s",
 			    error == -EBADMSG ? "malformed message"

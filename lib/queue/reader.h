@@ -16,6 +16,8 @@ struct recipient_state {
 	enum outcome_action action; /* 0: never tried */
 	uint32_t attempts;	    /* outcomes so far */
 	struct outcome last;	    /* action == last.action */
+	uint32_t parent; /* in memory only: number + 1 of the recipient it
+			    came in place of; 0: none, or not known */
 };
 
 static inline bool recipient_is_final(const struct recipient_state *s)
