@@ -74,10 +74,24 @@ static bool may_come(struct session *s, size_t v)
 	return true;
 }
 
+/* Line ends as "\r\n", for a log line. */
+static void put_escaped(struct buf *b, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '\r')
+			buf_put(b, STR("\\r"));
+		else if (s.p[i] == '\n')
+			buf_put(b, STR("\\n"));
+		else
+			buf_put_byte(b, s.p[i]);
+	}
+}
+
 /* RFC 2920: the client must wait for the answer to EHLO, DATA and their like,
  * and after HELO for every answer.  Returns whether the session goes on. */
 static bool waited(struct session *s, size_t v)
 {
+	BUF_SCOPED shown = BUF_INIT(512);
 	bool must = (verbs[v].flags & VERB_LAST) != 0 ||
 		    (!s->esmtp && v != VERB_starttls);
 
@@ -88,8 +102,10 @@ static bool waited(struct session *s, size_t v)
 	if (!s->pending)
 		return true;
 	s->pipelining_told = true;
-	log_info("improper command pipelining after %s from " STR_FMT, s->where,
-		 STR_ARG(s->client));
+	put_escaped(&shown, str_first(s->ahead, 100));
+	log_info("improper command pipelining after %s from " STR_FMT
+		 ": " STR_FMT,
+		 s->where, STR_ARG(s->client), STR_ARG(buf_str(&shown)));
 	if (!s->params->smtpd_forbid_unauth_pipelining)
 		return true;
 	session_reply_id(s, REPLY_bad_pipelining);
