@@ -63,6 +63,7 @@ class Load:
         while not self.stop.is_set():
             number += 1
             tag = "ks-%d" % number
+            self.attempts += 1
             done = self.instance.run("sendmail", "-f", "x@far.test", self.recipient(number),
                                      input="Subject: %s\n\nend of %s\n" % (tag, tag), check=False)
             if done.returncode == 0:
