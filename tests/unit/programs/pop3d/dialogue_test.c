@@ -276,7 +276,7 @@ static void read_fail(struct world *w, struct str args)
 {
 	struct failure *f = &w->failures[w->failure_count++];
 	struct str number, error;
-	uint64_t value;
+	uint64_t value = 0;
 
 	str_next_word(&args, &byteset_blank, &f->what);
 	str_next_word(&args, &byteset_blank, &number);
