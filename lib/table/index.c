@@ -7,9 +7,9 @@
  *   - not found, or an error: believed only when the file has not changed
  *     since it was opened; otherwise it is opened again, under a shared lock,
  *     and asked again.
- * A process in a jail cannot open it again: it goes on with a replaced file,
- * whose old contents stay as they were, says LATER about what a file written
- * in place does not hold, and asks to be replaced. */
+ * A process in a jail, or without the rights to open it again, believes what
+ * it finds in the old file, says LATER about what it does not find (the new
+ * file may hold it), and asks to be replaced. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +57,7 @@ static int wait_for_writer(int fd, unsigned timeout_ms)
 /* (Re)open the library's handle on what `i->watch` watches. */
 static int open_handle(struct index_table *i)
 {
+	char path[FILEWATCH_PATH_MAX];
 	void *handle = NULL;
 	int r = wait_for_writer(i->watch.fd, i->base.opts.timeout_ms);
 
@@ -66,7 +67,7 @@ static int open_handle(struct index_table *i)
 	if (fstat(i->watch.fd, &i->watch.seen) < 0)
 		r = -errno;
 	else
-		r = i->reader->open(i->watch.path,
+		r = i->reader->open(filewatch_path(&i->watch, path),
 				    (uint64_t)i->watch.seen.st_size, &handle);
 	flock(i->watch.fd, LOCK_UN);
 	if (r < 0)
@@ -220,15 +221,8 @@ enum table_answer index_ask(struct table *t, struct str key, struct buf *value)
 		return answer_of(i, r);
 	/* It was being changed meanwhile. */
 	buf_reset(value);
-	if (open_again(i) < 0) {
-		struct stat now;
-
-		/* Replaced, not written to: the old one is whole. */
-		if (i->handle != NULL && r == 0 &&
-		    fstat(i->watch.fd, &now) == 0 && now.st_nlink == 0)
-			return TABLE_ABSENT;
+	if (open_again(i) < 0)
 		return TABLE_LATER;
-	}
 	return answer_of(i, get(i, key, value));
 }
 

@@ -7,6 +7,7 @@
 #include <db.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "table/index.h"
@@ -70,7 +71,7 @@ static int open_parts(struct bdb *b, const char *path)
 static int bdb_open(const char *path, uint64_t size, void **handle)
 {
 	struct bdb *b = calloc(1, sizeof(*b));
-	char *full = realpath(path, NULL);
+	char *full = path[0] == '/' ? strdup(path) : realpath(path, NULL);
 	int r;
 
 	(void)size;

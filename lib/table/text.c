@@ -38,7 +38,7 @@ int text_open(struct text *t, struct str name, struct why *why)
 	struct str inside;
 	int r;
 
-	*t = (struct text){.watch = {.fd = -1}};
+	*t = (struct text){.watch = {.fd = -1, .folder = -1}};
 	if (name.n > 0 && name.p[0] == '{') {
 		if (!elements_unbrace(name, &inside))
 			return why_fail(why, -EINVAL,
