@@ -17,6 +17,7 @@
 #include "conf/param.h"
 #include "esmtp/data.h"
 #include "net/connect.h"
+#include "rt/connect.h"
 #include "rt/stream.h"
 
 enum {

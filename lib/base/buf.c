@@ -3,6 +3,7 @@
  * beyond n is allocated whenever buf_cstr() has been asked. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 
@@ -19,6 +20,13 @@ void buf_release(struct buf *b)
 		return;
 	free(b->p);
 	buf_init(b, b->max);
+}
+
+void buf_wipe(struct buf *b)
+{
+	if (b != NULL && b->p != NULL)
+		explicit_bzero(b->p, b->cap);
+	buf_release(b);
 }
 
 void buf_reset(struct buf *b)

@@ -33,6 +33,12 @@ void buf_init(struct buf *b, size_t max);
 void buf_release(struct buf *b);
 #define BUF_SCOPED __attribute__((cleanup(buf_release))) struct buf
 
+/* The same for secrets: overwrite the bytes before they are freed.  (What
+ * growing left behind is out of reach: give a secret its room at once, with
+ * buf_room(), or keep it short.) */
+void buf_wipe(struct buf *b);
+#define BUF_SECRET __attribute__((cleanup(buf_wipe))) struct buf
+
 /* Empty `b` and clear `failed`; keep the memory. */
 void buf_reset(struct buf *b);
 

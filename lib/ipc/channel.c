@@ -12,12 +12,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/why.h"
 #include "ipc/channel.h"
+#include "rt/connect.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
@@ -243,49 +243,16 @@ int channel_open(int fd, struct channel **out)
 	return open_stream(s, out);
 }
 
-/* Connect; a full backlog (EAGAIN) is tried again until the deadline. */
-static int connect_until(int fd, const struct sockaddr_un *to, int64_t deadline)
-{
-	int64_t pause = 5;
-
-	while (connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0) {
-		int error = errno;
-
-		if (error == EISCONN)
-			return 0;
-		if (error == EINTR)
-			continue;
-		if (error != EAGAIN)
-			return -error;
-		if (clock_now() >= deadline)
-			return -ETIMEDOUT;
-		error = fiber_sleep(clock_deadline(pause));
-		if (error != 0)
-			return error;
-		pause = pause < 200 ? pause * 2 : 200;
-	}
-	return 0;
-}
-
 int channel_connect(const char *path, int64_t deadline, struct channel **out,
 		    struct why *why)
 {
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	int fd, error;
+	int fd;
+	int error = connect_unix(path, deadline, &fd);
 
 	*out = NULL;
-	if (!str_to_c(str_of_c(path), to.sun_path, sizeof(to.sun_path)))
-		return why_fail(why, -ENAMETOOLONG,
-				"%s: name of a socket is too long", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return why_fail(why, -errno, "socket: %s", strerror(errno));
-	error = connect_until(fd, &to, deadline);
-	if (error != 0) {
-		(void)close(fd);
+	if (error != 0)
 		return why_fail(why, error, "connect to %s: %s", path,
 				strerror(-error));
-	}
 	error = channel_open(fd, out);
 	if (error != 0)
 		return why_fail(why, error, "%s: %s", path, strerror(-error));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* lib/net/connect.h — connecting to others, and who they are.
+/* lib/net/connect.h — connecting to others, and who they are.  (Unix
+ * sockets: rt/connect.h.)
  *
  * Every descriptor made here is non-blocking and close-on-exec. */
 #ifndef NET_CONNECT_H
@@ -19,11 +20,6 @@
  *          -EAFNOSUPPORT (ADDR_NONE, or families differ). */
 MUST_USE int connect_tcp(const struct addr *to, const struct addr *from,
 			 int64_t deadline, int *fd);
-
-/* Connect to the Unix stream socket at `path`; while its queue is full, waits.
- * Gives:   *fd.
- * Returns: 0; as every wait; -errno, -ENAMETOOLONG. */
-MUST_USE int connect_unix(const char *path, int64_t deadline, int *fd);
 
 /* Who was at the other end of a Unix socket when it was connected. */
 struct peer_id {

@@ -9,12 +9,9 @@
 #include "sasl/auth_client.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -22,14 +19,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
-#include "mail/domain.h"
+#include "net/connect.h"
+#include "rt/connect.h"
 #include "rt/fiber.h"
-#include "rt/loop.h"
 #include "rt/stream.h"
 #include "sasl/line.h"
 
 #define MECHS_MAX 32
 #define HANDSHAKE_MS 10000
+#define CANCEL_MS 1000
+
+static const char lost[] = "Connection lost to authentication server";
 
 struct mech {
 	char name[32];
@@ -52,7 +52,8 @@ struct connection {
 };
 
 struct auth_client {
-	const char *path;
+	const char *path; /* as configured */
+	struct addr addr; /* where it is; ADDR_NONE: a Unix socket */
 	const char *service;
 	struct connection *connection; /* NULL: none */
 	struct rt_sem connecting;
@@ -220,88 +221,54 @@ static void read_loop(void *arg)
 	} while (rc == 0 && !c->dead);
 	c->reader = NULL;
 	if (!c->dead)
-		connection_fail(c, "Connection lost to authentication server");
+		connection_fail(c, lost);
 	connection_unref(c);
 }
 
 /* ---- connecting
  * ------------------------------------------------------------------- */
 
-/* The address that `path` names.  Returns its length, 0 when it is none. */
-static socklen_t address_of(const char *path, struct sockaddr_storage *ss)
+/* Where `path` is.  Fills: *out, ADDR_NONE for a Unix socket. */
+static bool find_address(const char *path, struct addr *out)
 {
-	struct sockaddr_un *un = (void *)ss;
-	struct str rest = str_of_c(path);
+	struct str host = str_of_c(path);
 	struct str port_text;
-	struct ip ip;
 	uint64_t port;
 	size_t colon;
 
-	memset(ss, 0, sizeof(*ss));
-	if (!str_eat(&rest, STR("inet:"))) {
-		if (str_begins(rest, STR("unix:")))
-			rest = str_after(rest, 5);
-		un->sun_family = AF_UNIX;
-		return str_to_c(rest, un->sun_path, sizeof(un->sun_path))
-			       ? sizeof(*un)
-			       : 0;
-	}
-	colon = str_find_last_byte(rest, ':');
+	*out = (struct addr){.family = ADDR_NONE};
+	if (!str_eat(&host, STR("inet:")))
+		return true;
+	colon = str_find_last_byte(host, ':');
 	if (colon == SIZE_MAX)
-		return 0;
-	port_text = str_after(rest, colon + 1);
-	rest = str_first(rest, colon);
-	if (str_begins(rest, STR("[")) && str_ends(rest, STR("]")))
-		rest = str_of(rest.p + 1, rest.n - 2);
-	if (str_eq(rest, STR("localhost")))
-		rest = STR("127.0.0.1");
-	if (!ip_parse(rest, &ip) || !str_to_u64(port_text, 65535, &port))
-		return 0;
-	if (ip.n == 4) {
-		struct sockaddr_in *in = (void *)ss;
-
-		in->sin_family = AF_INET;
-		in->sin_port = htons((uint16_t)port);
-		memcpy(&in->sin_addr, ip.bytes, 4);
-		return sizeof(*in);
-	}
-	struct sockaddr_in6 *in6 = (void *)ss;
-
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons((uint16_t)port);
-	memcpy(&in6->sin6_addr, ip.bytes, 16);
-	return sizeof(*in6);
+		return false;
+	port_text = str_after(host, colon + 1);
+	host = str_first(host, colon);
+	if (str_eq(host, STR("localhost")))
+		host = STR("127.0.0.1");
+	if (!addr_parse(host, out) || !str_to_u64(port_text, 65535, &port))
+		return false;
+	out->port = (uint16_t)port;
+	return true;
 }
 
-static int connect_to(const char *path, int64_t deadline, int *fd)
+static int connect_to(const struct auth_client *client, int64_t deadline,
+		      int *fd)
 {
-	struct sockaddr_storage ss;
-	socklen_t length = address_of(path, &ss);
-	int error = 0;
-	socklen_t size = sizeof(error);
+	const char *path = client->path;
 
-	*fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		     0);
-	if (*fd < 0)
-		return -errno;
-	if (connect(*fd, (const void *)&ss, length) < 0)
-		error = errno;
-	if (error == EINPROGRESS) {
-		error = -fd_wait(*fd, FD_WRITE, deadline);
-		if (error == 0 &&
-		    getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-			error = errno;
-	}
-	if (error != 0)
-		close(*fd);
-	return -error;
+	if (client->addr.family != ADDR_NONE)
+		return connect_tcp(&client->addr, NULL, deadline, fd);
+	if (strncmp(path, "unix:", 5) == 0)
+		path += 5;
+	return connect_unix(path, deadline, fd);
 }
 
 static int start_connection(struct connection *c, int64_t deadline)
 {
 	BUF_SCOPED hello = BUF_INIT(128);
 	int fd;
-	int rc = connect_to(c->client->path, deadline, &fd);
+	int rc = connect_to(c->client, deadline, &fd);
 
 	if (rc < 0)
 		return rc;
@@ -377,11 +344,11 @@ static struct connection *ready_connection(struct auth_client *client,
 int auth_client_open(const char *path, const char *service,
 		     struct auth_client **out, struct why *why)
 {
-	struct sockaddr_storage ss;
 	struct auth_client *c;
+	struct addr addr;
 
 	*out = NULL;
-	if (address_of(path, &ss) == 0)
+	if (!find_address(path, &addr))
 		return why_fail(why, -EINVAL,
 				"%s: neither the path of a socket nor "
 				"inet:address:port",
@@ -390,6 +357,7 @@ int auth_client_open(const char *path, const char *service,
 	if (c == NULL)
 		return why_fail(why, -ENOMEM, "out of memory");
 	c->path = path;
+	c->addr = addr;
 	c->service = service;
 	rt_sem_init(&c->connecting, 1);
 	*out = c;
@@ -447,8 +415,23 @@ static int send_line(struct auth_exchange *x, struct buf *line,
 		     : stream_write(c->stream, buf_str(line), deadline);
 	if (rc == 0)
 		rc = stream_flush(c->stream, deadline);
+	/* What was not sent goes with the next line of somebody else, unless
+	 * the stream takes no more. */
+	if (rc < 0 && rc != -ECANCELED && !c->dead) {
+		connection_fail(c, lost);
+		(void)shutdown(stream_fd(c->stream), SHUT_RDWR);
+	}
 	rt_sem_give(&c->writer);
 	return rc;
+}
+
+/* Tell the server that the client went away in the middle. */
+static void cancel(struct auth_exchange *x)
+{
+	BUF_SCOPED line = BUF_INIT(64);
+
+	(void)buf_putf(&line, "CANCEL\t%u", x->id);
+	(void)send_line(x, &line, clock_deadline(CANCEL_MS));
 }
 
 static enum auth_answer ask(struct auth_exchange *x, struct buf *line,
@@ -472,8 +455,7 @@ static enum auth_answer ask(struct auth_exchange *x, struct buf *line,
 		return AUTH_NO;
 	}
 	if (x->reason.n == 0)
-		(void)buf_put(&x->reason,
-			      STR("Connection lost to authentication server"));
+		(void)buf_put(&x->reason, str_of_c(lost));
 	return AUTH_LATER;
 }
 
@@ -528,7 +510,7 @@ enum auth_answer auth_begin(struct auth_client *client, struct str mech,
 			    const struct auth_session *session,
 			    struct auth_exchange **out, int64_t deadline)
 {
-	BUF_SCOPED line = BUF_INIT(AUTH_LINE_MAX);
+	BUF_SECRET line = BUF_INIT(AUTH_LINE_MAX);
 	struct auth_exchange *x = exchange_new();
 
 	*out = x;
@@ -538,8 +520,7 @@ enum auth_answer auth_begin(struct auth_client *client, struct str mech,
 		return AUTH_NO;
 	x->connection = ready_connection(client, deadline);
 	if (x->connection == NULL) {
-		(void)buf_put(&x->reason,
-			      STR("Connection lost to authentication server"));
+		(void)buf_put(&x->reason, str_of_c(lost));
 		return AUTH_LATER;
 	}
 	x->id = x->connection->next_id++;
@@ -566,7 +547,7 @@ enum auth_answer auth_begin(struct auth_client *client, struct str mech,
 enum auth_answer auth_continue(struct auth_exchange *x, struct str response,
 			       int64_t deadline)
 {
-	BUF_SCOPED line = BUF_INIT(AUTH_LINE_MAX);
+	BUF_SECRET line = BUF_INIT(AUTH_LINE_MAX);
 
 	if (!is_base64(response))
 		return AUTH_NO;
@@ -580,11 +561,13 @@ void auth_exchange_free(struct auth_exchange *x)
 	if (x == NULL)
 		return;
 	list_remove(&x->node);
-	/* The server forgets an unfinished exchange by itself. */
-	if (x->connection != NULL)
+	if (x->connection != NULL) {
+		if (x->answer == AUTH_CONTINUE)
+			cancel(x);
 		connection_unref(x->connection);
-	buf_release(&x->line);
-	buf_release(&x->challenge);
+	}
+	buf_wipe(&x->line);
+	buf_wipe(&x->challenge);
 	buf_release(&x->user);
 	buf_release(&x->reason);
 	buf_release(&x->field);

@@ -81,7 +81,8 @@ MUST_USE enum auth_answer auth_begin(struct auth_client *c, struct str mech,
 MUST_USE enum auth_answer auth_continue(struct auth_exchange *x,
 					struct str response, int64_t deadline);
 
-/* Forget it, and cancel it when it is not over.  NULL is allowed. */
+/* Forget it, and cancel it when it is not over.  NULL is allowed.
+ * Blocks:  a second at most, when the auth process does not read. */
 void auth_exchange_free(struct auth_exchange *x);
 DEFINE_CLEANUP(struct auth_exchange *, auth_exchange_free)
 

@@ -12,6 +12,7 @@
 #include "../rt/in_fiber.h"
 #include "base/why.h"
 #include "net/connect.h"
+#include "rt/connect.h"
 #include "net/listen.h"
 #include "rt/watch.h"
 
