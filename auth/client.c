@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "auth/auth.h"
@@ -30,8 +31,9 @@ struct client {
 	struct service_env *env;
 	struct stream *stream;
 	struct list exchanges;
-	unsigned count;	    /* of exchanges */
-	struct waitq empty; /* woken when count becomes 0 */
+	unsigned count;	     /* of exchanges */
+	unsigned speakers;   /* fibers that are in say() */
+	struct waitq at_end; /* woken when count or speakers becomes 0 */
 	struct rt_sem writer;
 	bool gone;
 };
@@ -53,17 +55,31 @@ struct exchange {
 /* ---- answers
  * -------------------------------------------------------------------- */
 
+/* Nothing more can be said: the reader is to find that out. */
+static void give_up(struct client *c)
+{
+	c->gone = true;
+	(void)shutdown(stream_fd(c->stream), SHUT_RDWR);
+}
+
+/* Waits; meanwhile the client may end any exchange that no step is at. */
 static void say(struct client *c, struct buf *line)
 {
 	int64_t deadline = clock_deadline(WRITE_MS);
 
 	(void)buf_put_byte(line, '\n');
-	if (line->failed || rt_sem_take(&c->writer, deadline) < 0)
+	if (line->failed)
 		return;
-	if (!c->gone && (stream_write(c->stream, buf_str(line), deadline) < 0 ||
-			 stream_flush(c->stream, deadline) < 0))
-		c->gone = true;
-	rt_sem_give(&c->writer);
+	c->speakers++;
+	if (rt_sem_take(&c->writer, deadline) == 0) {
+		if (!c->gone &&
+		    (stream_write(c->stream, buf_str(line), deadline) < 0 ||
+		     stream_flush(c->stream, deadline) < 0))
+			give_up(c);
+		rt_sem_give(&c->writer);
+	}
+	if (--c->speakers == 0)
+		waitq_wake_all(&c->at_end);
 }
 
 static void put_field(struct buf *line, struct str name, struct str value)
@@ -111,12 +127,12 @@ static void exchange_free(struct exchange *x)
 
 	list_remove(&x->node);
 	mech_free(x->run);
-	buf_release(&x->response);
+	buf_wipe(&x->response);
 	buf_release(&x->challenge);
 	buf_release(&x->remote);
 	free(x);
 	if (--c->count == 0)
-		waitq_wake_all(&c->empty);
+		waitq_wake_all(&c->at_end);
 }
 
 /* ---- steps
@@ -136,16 +152,14 @@ static void step(void *arg)
 	BUF_SCOPED line = BUF_INIT(AUTH_LINE_MAX);
 
 	(void)offload(run_step, x);
-	x->stepping = false;
 	switch (x->answer) {
 	case MECH_CONTINUE:
 		(void)buf_putf(&line, "CONT\t%llu\t",
 			       (unsigned long long)x->id);
 		(void)buf_put(&line, buf_str(&x->challenge));
 		x->until = clock_deadline(EXCHANGE_MS);
-		say(x->client, &line);
-		if (x->client->gone)
-			exchange_free(x);
+		x->stepping = false;
+		say(x->client, &line); /* from here on `x` may be gone */
 		return;
 	case MECH_YES:
 		say_yes(x, &line);
@@ -334,8 +348,8 @@ static void end_exchanges(struct client *c)
 		if (!x->stepping)
 			exchange_free(x);
 	}
-	while (c->count > 0)
-		if (waitq_wait(&c->empty, DEADLINE_NEVER) < 0)
+	while (c->count > 0 || c->speakers > 0)
+		if (waitq_wait(&c->at_end, DEADLINE_NEVER) < 0)
 			break;
 	fiber_unshield();
 }
@@ -361,7 +375,7 @@ void auth_serve_client(struct service_env *env, int fd)
 		return;
 	}
 	list_init(&c.exchanges);
-	waitq_init(&c.empty);
+	waitq_init(&c.at_end);
 	rt_sem_init(&c.writer, 1);
 	rc = greet(&c);
 	while (rc == 0 && !c.gone) {

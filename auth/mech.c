@@ -146,9 +146,9 @@ enum mech_answer mech_step(struct mech_run *run, const char *response,
 	buf_reset(challenge);
 	if (rc == GSASL_OK && run->asked && run->answer == USER_YES)
 		answer = MECH_YES;
-	else if (rc == GSASL_NEEDS_MORE && out != NULL &&
-		 buf_put(challenge, str_of_c(out)))
-		answer = MECH_CONTINUE;
+	else if (rc == GSASL_NEEDS_MORE && out != NULL)
+		answer = buf_put(challenge, str_of_c(out)) ? MECH_CONTINUE
+							   : MECH_LATER;
 	else if (rc == GSASL_MALLOC_ERROR ||
 		 (run->asked && run->answer == USER_LATER))
 		answer = MECH_LATER;

@@ -51,29 +51,32 @@ static bool same(const char *a, const char *b)
 }
 
 /* Whether crypt(3) makes `hash` of `password`.  A hash that crypt refuses
- * ("!", "*", empty) matches nothing. */
-static bool hash_matches(const char *hash, const char *password)
+ * ("!", "*", empty) matches nothing; crypt without memory cannot tell. */
+static enum user_answer match_hash(const char *hash, const char *password)
 {
 	struct crypt_data *data = calloc(1, sizeof(*data));
+	enum user_answer answer = USER_NO;
 	const char *made;
-	bool yes;
 
 	if (data == NULL)
-		return false;
+		return USER_LATER;
+	errno = 0;
 	made = crypt_r(password, hash, data);
-	yes = made != NULL && made[0] != '*' && hash[0] != '\0' &&
-	      same(made, hash);
+	if (made == NULL || made[0] == '*')
+		answer = errno == ENOMEM ? USER_LATER : USER_NO;
+	else if (hash[0] != '\0' && same(made, hash))
+		answer = USER_YES;
 	explicit_bzero(data, sizeof(*data));
 	free(data);
-	return yes;
+	return answer;
 }
 
 /* An unknown name must not be told by the time it takes. */
 static void waste_time(const char *password)
 {
-	(void)hash_matches("$y$j9T$F5Jx5fExrKuPp53xLKQ..1$"
-			   "tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC",
-			   password);
+	(void)match_hash("$y$j9T$F5Jx5fExrKuPp53xLKQ..1$"
+			 "tnSYvahCwPBHKZUspmcxMfb0.WiB9W.zEaKlOBL35rC",
+			 password);
 }
 
 /* ---- the users file
@@ -125,12 +128,16 @@ static enum user_answer check_line(const char *path, struct str line,
 {
 	char hash[512];
 	struct str text = next_field(&line);
+	enum user_answer answer;
 
 	if (str_begins_nocase(text, STR("{CRYPT}")))
 		text = str_after(text, 7);
-	if (!str_to_c(text, hash, sizeof(hash)) ||
-	    !hash_matches(hash, password))
+	if (!str_to_c(text, hash, sizeof(hash)))
 		return USER_NO;
+	answer = match_hash(hash, password);
+	explicit_bzero(hash, sizeof(hash));
+	if (answer != USER_YES)
+		return answer;
 	if (!read_rest(line, out)) {
 		log_warning("%s: the line of this user has no valid uid and "
 			    "gid: " STR_FMT,
@@ -192,7 +199,7 @@ static enum user_answer check_shadow(const char *name, const char *password)
 	struct spwd *found = NULL;
 	int error = getspnam_r(name, &entry, bytes, sizeof(bytes), &found);
 	long today = (long)(time(NULL) / 86400);
-	bool yes;
+	enum user_answer answer;
 
 	if (found == NULL) {
 		waste_time(password);
@@ -201,10 +208,12 @@ static enum user_answer check_shadow(const char *name, const char *password)
 		log_warning("shadow file: %s", strerror(error));
 		return USER_LATER;
 	}
-	yes = hash_matches(found->sp_pwdp, password) &&
-	      (found->sp_expire <= 0 || today < found->sp_expire);
+	answer = match_hash(found->sp_pwdp, password);
+	if (answer == USER_YES && found->sp_expire > 0 &&
+	    today >= found->sp_expire)
+		answer = USER_NO;
 	explicit_bzero(bytes, sizeof(bytes));
-	return yes ? USER_YES : USER_NO;
+	return answer;
 }
 
 static enum user_answer check_system(const struct user_sources *s,

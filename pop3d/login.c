@@ -3,7 +3,6 @@
 #include "pop3d/login.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/buf.h"
 #include "base/byteset.h"
@@ -159,8 +158,8 @@ static void verb_user(struct login *l, struct str args)
 /* RFC 1939 7: blanks may be part of a password. */
 static void verb_pass(struct login *l, struct str args)
 {
-	BUF_SCOPED plain = BUF_INIT(2 * POP3D_LINE_MAX);
-	BUF_SCOPED coded = BUF_INIT(4 * POP3D_LINE_MAX);
+	BUF_SECRET plain = BUF_INIT(2 * POP3D_LINE_MAX);
+	BUF_SECRET coded = BUF_INIT(4 * POP3D_LINE_MAX);
 
 	if (!may_log_in(l))
 		return;
@@ -178,8 +177,6 @@ static void verb_pass(struct login *l, struct str args)
 	(void)buf_put(&plain, args);
 	base64_put(&coded, buf_str(&plain));
 	begin(l, STR("PLAIN"), buf_str(&coded));
-	explicit_bzero(plain.p, plain.n);
-	explicit_bzero(coded.p, coded.n);
 }
 
 static bool is_offered(struct str list, struct str mech)

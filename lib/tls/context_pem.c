@@ -24,13 +24,6 @@ static int no_phrase(char *p, int size, int writing, void *arg)
 	return -1;
 }
 
-static void wipe(struct buf *b)
-{
-	if (b->p != NULL)
-		OPENSSL_cleanse(b->p, b->cap);
-	buf_release(b);
-}
-
 static bool is_named(struct str file)
 {
 	return file.n > 0 && !str_eq(file, STR("none"));
@@ -129,7 +122,7 @@ static int gather(struct pair *p, const struct files *files, struct str file,
 
 	if (error == 0)
 		error = parse_blocks(&pem, file, &blocks, why);
-	wipe(&pem);
+	buf_wipe(&pem);
 	for (int i = 0; error == 0 && i < sk_X509_INFO_num(blocks); i++) {
 		X509_INFO *info = sk_X509_INFO_value(blocks, i);
 
@@ -208,7 +201,7 @@ static int load_chains(SSL_CTX *context, struct str list,
 	}
 	if (error == 0)
 		error = parse_blocks(&pem, list, &blocks, why);
-	wipe(&pem);
+	buf_wipe(&pem);
 	if (error == 0)
 		error = use_chains(context, blocks, list, loaded, why);
 	sk_X509_INFO_pop_free(blocks, X509_INFO_free);
