@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* CONTROL and CONTROLLED as messages, and a blocking client for commands. */
 #include <errno.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "delivery/control.h"
+#include "rt/connect.h"
+#include "rt/stream.h"
 
-#define ANSWER_TIMEOUT_S 600 /* a whole queue takes its time */
+#define ANSWER_TIMEOUT_MS 600000 /* a whole queue takes its time */
 
 int control_encode(struct buf *to, const struct control *c)
 {
@@ -57,83 +57,62 @@ int controlled_decode(struct msg *m, struct controlled *out)
 
 /* ---- the client --------------------------------------------------------- */
 
-static int connect_to(const char *path)
+/* Read one message.  Fills: *m, which borrows from `s`. */
+static int read_answer(struct stream *s, struct msg *m, int64_t deadline)
 {
-	const struct timeval limit = {.tv_sec = ANSWER_TIMEOUT_S};
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	int fd, error;
+	int error = 0;
 
-	if (!str_to_c(str_of_c(path), to.sun_path, sizeof(to.sun_path)))
-		return -ENAMETOOLONG;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) <
-		    0 ||
-	    connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
-		error = -errno;
-		(void)close(fd);
-		return error;
-	}
-	return fd;
-}
+	while (error == 0) {
+		size_t used;
 
-static int send_all(int fd, struct str bytes)
-{
-	while (bytes.n > 0) {
-		ssize_t put = send(fd, bytes.p, bytes.n, MSG_NOSIGNAL);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return -errno;
-		bytes = str_after(bytes, (size_t)put);
-	}
-	return 0;
-}
-
-/* Read one message into `text`. */
-static int read_answer(int fd, struct buf *text, struct msg *m)
-{
-	size_t used;
-
-	buf_reset(text);
-	for (;;) {
-		int error = msg_parse(buf_str(text), m, &used);
-		char chunk[4096];
-		ssize_t got;
-
+		error = msg_parse(stream_input(s), m, &used);
 		if (error != MSG_PARTIAL)
 			return error;
-		do
-			got = recv(fd, chunk, sizeof(chunk), 0);
-		while (got < 0 && errno == EINTR);
-		if (got < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		if (got == 0)
-			return -EPIPE;
-		if (!buf_put(text, str_of(chunk, (size_t)got)))
-			return -ENOMEM;
+		error = stream_fill(s, deadline);
 	}
+	return error == STREAM_END ? -EPIPE : error;
+}
+
+/* Ask in `frame`.  Fills: *text with the answer, which *m borrows. */
+static int talk(struct stream *s, const struct buf *frame, struct buf *text,
+		struct msg *m)
+{
+	int64_t deadline = clock_deadline(ANSWER_TIMEOUT_MS);
+	int error = stream_write(s, buf_str(frame), deadline);
+	size_t used;
+
+	if (error == 0)
+		error = stream_flush(s, deadline);
+	if (error == 0)
+		error = read_answer(s, m, deadline);
+	if (error != 0)
+		return error;
+	buf_reset(text);
+	if (!buf_put(text, stream_input(s)))
+		return -ENOMEM;
+	return msg_parse(buf_str(text), m, &used);
 }
 
 int control_ask(const char *path, const struct control *c,
 		struct controlled *out, struct buf *text)
 {
+	CLEANUP(stream_close) struct stream *s = NULL;
 	BUF_SCOPED frame = BUF_INIT(MSG_MAX);
 	struct msg m;
 	int error = control_encode(&frame, c);
 	int fd;
 
+	if (error == 0)
+		error = connect_unix(path, clock_deadline(ANSWER_TIMEOUT_MS),
+				     &fd);
 	if (error != 0)
 		return error;
-	fd = connect_to(path);
-	if (fd < 0)
-		return fd;
-	error = send_all(fd, buf_str(&frame));
-	if (error == 0)
-		error = read_answer(fd, text, &m);
-	(void)close(fd);
+	error = stream_open(fd, MSG_MAX + 4, &s);
+	if (error != 0) {
+		(void)close(fd);
+		return error;
+	}
+	error = talk(s, &frame, text, &m);
 	if (error != 0)
 		return error;
 	if (m.type != MSG_CONTROLLED)

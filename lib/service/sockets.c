@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /* The sockets a worker listens on: master's, or the one of -D. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/why.h"
+#include "net/listen.h"
 #include "service/inside.h"
 
 /* ---- from master
@@ -63,73 +63,42 @@ static int adopt_all(struct service_env *env, struct why *why)
 /* ---- by hand
  * ------------------------------------------------------------------- */
 
-static int bind_to(const struct sockaddr *to, socklen_t n, struct why *why)
+static int listen_here(struct str text, int *fd, struct why *why)
 {
-	int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int on = 1;
+	char path[PATH_MAX];
+	struct addr at;
 
-	if (fd < 0)
-		return why_fail(why, -errno, "socket: %s", strerror(errno));
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, to, n) == 0 && listen(fd, SOMAXCONN) == 0)
-		return fd;
-	n = (socklen_t)errno;
-	(void)close(fd);
-	return why_fail(why, -(int)n, "listen: %s", strerror((int)n));
-}
-
-static int bind_unix(struct str path, struct why *why)
-{
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-
-	if (!str_to_c(path, un.sun_path, sizeof(un.sun_path)))
-		return why_fail(why, -ENAMETOOLONG, "-D: the path is too long");
-	(void)unlink(un.sun_path);
-	return bind_to((const struct sockaddr *)&un, sizeof(un), why);
-}
-
-static int bind_inet(struct str text, struct why *why)
-{
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-	struct sockaddr_in in4 = {.sin_family = AF_INET};
-	size_t colon = str_find_last_byte(text, ':');
-	char host[INET6_ADDRSTRLEN];
-	struct str address;
-	uint64_t port;
-
-	if (colon == SIZE_MAX ||
-	    !str_to_u64(str_after(text, colon + 1), 65535, &port))
-		return why_fail(why, -EINVAL, "-D: no port in " STR_FMT,
-				STR_ARG(text));
-	address = str_first(text, colon);
-	if (str_eat(&address, STR("[")) && address.n > 0)
-		address.n--;
-	if (!str_to_c(address, host, sizeof(host)))
-		return why_fail(why, -EINVAL, "-D: the address is too long");
-	in4.sin_port = in6.sin6_port = htons((uint16_t)port);
-	if (inet_pton(AF_INET, host, &in4.sin_addr) == 1)
-		return bind_to((const struct sockaddr *)&in4, sizeof(in4), why);
-	if (inet_pton(AF_INET6, host, &in6.sin6_addr) == 1)
-		return bind_to((const struct sockaddr *)&in6, sizeof(in6), why);
-	return why_fail(why, -EINVAL, "-D: %s is not an address", host);
+	if (str_eat(&text, STR("inet:"))) {
+		if (!addr_parse_port(text, 0, &at) || at.port == 0)
+			return why_fail(why, -EINVAL,
+					"-D: no address with a port: " STR_FMT,
+					STR_ARG(text));
+		return listen_tcp(&at, LISTEN_BACKLOG, fd, why);
+	}
+	if (str_eat(&text, STR("unix:"))) {
+		if (!str_to_c(text, path, sizeof(path)))
+			return why_fail(why, -ENAMETOOLONG,
+					"-D: the path is too long");
+		return listen_unix(
+			&(struct listen_unix_opts){.path = path,
+						   .mode = 0600,
+						   .owner = (uid_t)-1,
+						   .group = (gid_t)-1,
+						   .backlog = LISTEN_BACKLOG},
+			fd, why);
+	}
+	return why_fail(why, -EINVAL,
+			"-D wants inet:ADDRESS:PORT or unix:PATH");
 }
 
 static int open_by_hand(struct service_env *env, struct why *why)
 {
 	struct service_inside *in = env->inside;
-	struct str text = str_of_c(in->args.debug);
-	int error, fd;
+	int fd;
+	int error = listen_here(str_of_c(in->args.debug), &fd, why);
 
-	if (str_eat(&text, STR("unix:")))
-		fd = bind_unix(text, why);
-	else if (str_eat(&text, STR("inet:")))
-		fd = bind_inet(text, why);
-	else
-		fd = why_fail(why, -EINVAL,
-			      "-D wants inet:ADDRESS:PORT or "
-			      "unix:PATH");
-	if (fd < 0)
-		return fd;
+	if (error != 0)
+		return error;
 	error = adopt(env, &in->listeners[0], fd, in->args.name, why);
 	if (error < 0)
 		(void)close(fd);

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /* postqueue: list the queue, or have it tried now. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "ctl/listing.h"
 #include "ctl/site.h"
 #include "delivery/control.h"
 #include "delivery/showq.h"
+#include "rt/connect.h"
+#include "rt/stream.h"
 
-#define READ_TIMEOUT_S 600
+#define READ_TIMEOUT_MS 600000
+#define INPUT_MAX ((size_t)64 * 1024)
 
 struct postqueue {
 	const char *dir;
@@ -62,23 +63,6 @@ static bool parse(struct postqueue *p, int argc, char **argv)
 
 /* ---- listing ------------------------------------------------------------ */
 
-static int connect_to(const char *path)
-{
-	const struct timeval limit = {.tv_sec = READ_TIMEOUT_S};
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
-
-	if (fd < 0)
-		return -errno;
-	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
-		return fd;
-	error = -errno;
-	(void)close(fd);
-	return error;
-}
-
 static void list_queue(struct queue *q, enum queue_name name, struct listing *l)
 {
 	CLEANUP(queue_scan_end) struct queue_scan *s = NULL;
@@ -122,15 +106,19 @@ static int list_files(const struct ctl_site *site, struct listing *l)
 
 static int list_stream(const struct ctl_site *site, int fd, struct listing *l)
 {
-	char chunk[16384];
-	ssize_t n;
+	CLEANUP(stream_close) struct stream *s = NULL;
 
-	do {
-		n = recv(fd, chunk, sizeof(chunk), 0);
-		if (n > 0)
-			listing_feed(l, str_of(chunk, (size_t)n));
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	(void)close(fd);
+	if (stream_open(fd, INPUT_MAX, &s) != 0) {
+		(void)close(fd);
+		ctl_say(site, "fatal", "out of memory");
+		return EX_TEMPFAIL;
+	}
+	while (stream_fill(s, clock_deadline(READ_TIMEOUT_MS)) == 0) {
+		struct str in = stream_input(s);
+
+		listing_feed(l, in);
+		stream_eat(s, in.n);
+	}
 	if (listing_end(l))
 		return EX_OK;
 	ctl_say(site, "fatal", "malformed queue report");
@@ -146,22 +134,24 @@ static bool may_look(void)
 static int show(const struct ctl_site *site, enum listing_form form)
 {
 	struct listing l;
-	int fd = connect_to(site->showq_socket), status;
+	int fd, status;
+	int error = connect_unix(site->showq_socket,
+				 clock_deadline(READ_TIMEOUT_MS), &fd);
 
 	listing_init(&l, form, stdout);
-	if (fd >= 0) {
+	if (error == 0) {
 		status = list_stream(site, fd, &l);
 	} else if (may_look()) {
 		ctl_say(site, "warning",
 			"Mail system is down -- accessing queue directly "
 			"(Connect to the Postfix showq service: %s)",
-			strerror(-fd));
+			strerror(-error));
 		status = list_files(site, &l);
 	} else {
 		ctl_say(site, "fatal",
 			"Queue report unavailable - mail system is down "
 			"(Connect to the Postfix showq service: %s)",
-			strerror(-fd));
+			strerror(-error));
 		status = EX_UNAVAILABLE;
 	}
 	listing_release(&l);
