@@ -32,6 +32,8 @@ static unsigned queues_of(const struct control *c)
 
 static int change_active(struct message *m, enum control_verb verb)
 {
+	int error;
+
 	switch (verb) {
 	case CONTROL_DELETE:
 		/* The file goes now; nothing is begun any more. */
@@ -39,8 +41,12 @@ static int change_active(struct message *m, enum control_verb verb)
 		return queue_file_remove(m->q->queue, m->where,
 					 queue_id_str(&m->id));
 	case CONTROL_HOLD:
-		m->after = AFTER_HOLD;
-		return 0;
+		/* Its file is there already when we are killed. */
+		error = m->after == AFTER_HOLD ? -ENOENT
+					       : message_move(m, QUEUE_HOLD);
+		if (error == 0)
+			m->after = AFTER_HOLD;
+		return error;
 	case CONTROL_REQUEUE:
 		m->after = AFTER_REQUEUE;
 		return 0;
@@ -50,11 +56,16 @@ static int change_active(struct message *m, enum control_verb verb)
 		queue_mark_record(&m->unsaved, MARK_EXPIRED);
 		message_save(m);
 		return 0;
+	case CONTROL_RELEASE: /* before its attempt was over */
+		error = m->after == AFTER_HOLD ? message_move(m, QUEUE_ACTIVE)
+					       : -ENOENT;
+		if (error == 0)
+			m->after = AFTER_NOTHING;
+		return error;
 	case CONTROL_FLUSH:
 		return 0;
 	case CONTROL_SCAN:
 	case CONTROL_FLUSH_SITE:
-	case CONTROL_RELEASE:
 		break;
 	}
 	return -ENOENT;

@@ -171,6 +171,18 @@ static void job_fiber(void *arg)
 	arena_free(a);
 }
 
+/* Leave its recipients as they were before this attempt. */
+static void job_skip(struct job *j)
+{
+	for (size_t i = 0; i < j->count; i++) {
+		if (j->answered[i])
+			continue;
+		j->answered[i] = true;
+		j->unanswered--;
+		j->message->outstanding--;
+	}
+}
+
 /* Its turn has come. */
 static void job_start(struct job *j)
 {
@@ -184,8 +196,8 @@ static void job_start(struct job *j)
 	j->message->outstanding++; /* until job_end() */
 	j->handed_us = clock_wall_us();
 	/* Somebody wants to have it: no new attempts. */
-	if (j->message->after == AFTER_DELETE) {
-		job_answer_rest(j, NULL, &o);
+	if (j->message->after != AFTER_NOTHING) {
+		job_skip(j);
 		job_over(j);
 		return;
 	}

@@ -45,7 +45,9 @@ static void list_active_one(struct listing *l, const struct message *m)
 		.states = m->states,
 	};
 
-	showq_put_message(&l->entry, STR("active"), &as);
+	showq_put_message(&l->entry,
+			  m->after == AFTER_HOLD ? STR("hold") : STR("active"),
+			  &as);
 	send_entry(l);
 }
 

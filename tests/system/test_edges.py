@@ -35,3 +35,33 @@ def test_a_jailed_worker_refuses_nobody_for_an_old_table(instance):
     assert rcpt(instance, "rui@example.test")[:3] in ("451", "250")
     harness.wait_until("a worker with the new table", lambda: rcpt(instance, "rui@example.test") == "250 2.1.5 Ok")
     assert rcpt(instance, "nosuch@example.test").startswith("550 5.1.1")
+
+
+def test_hold_reaches_messages_that_wait_for_their_turn(make_instance, closing):
+    """On hold at once, without another attempt; and released again, also before the attempt is over."""
+    instance = make_instance()
+    instance.set(default_destination_concurrency_limit="1", smtp_destination_concurrency_limit="1")
+    gate = []
+
+    def slowly(line):
+        harness.wait_until("the test to let it go", lambda: gate, 30)
+        return "250 2.0.0 Ok"
+    sink = closing(harness.Sink({"EOD": slowly}))
+    instance.set(relayhost="[127.0.0.1]:%d" % sink.port)
+    instance.start()
+    for i in range(8):
+        instance.run("sendmail", "-f", "eva@far.test", "rui%d@elsewhere.test" % i, input="Subject: %d\n\nx\n" % i)
+    harness.wait_until("all to be active", lambda: [m["queue_name"] for m in instance.queue()] == ["active"] * 8)
+    done = instance.run("postsuper", "-h", "ALL")
+    assert "Placed on hold: 8 messages" in done.stderr
+    assert {m["queue_name"] for m in instance.queue()} == {"hold"}
+    one = instance.queue()[-1]["queue_id"]
+    assert "Released from hold: 1 message" in instance.run("postsuper", "-H", one).stderr
+    gate.append(True)
+    instance.wait_log(r"%s: removed" % one)
+    harness.wait_until("the others to be held", lambda: len(instance.queue()) == 6)
+    assert {m["queue_name"] for m in instance.queue()} == {"hold"}
+    assert "Released from hold: 6 messages" in instance.run("postsuper", "-H", "ALL").stderr
+    instance.run("postqueue", "-f")
+    instance.wait_empty()
+    assert sorted(r for m in sink.messages for r in m[1]) == ["RCPT TO:<rui%d@elsewhere.test>" % i for i in range(8)]
