@@ -4,6 +4,7 @@ were free a moment ago, and lives in a folder of its own.
 
 The build under test is named by MALOTE_BUILD (default: build/ in the tree).
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -245,6 +246,69 @@ class Instance:
         return found
 
 
+class Network:
+    """Hosts of the test's own: network namespaces on one wire.
+
+    Each name of `hosts` gets 10.77.0.N and fd77::N, N from 1 in their order.  What runs inside
+    `with network.on(name):` (sockets, programs that are started) is on that host."""
+
+    def __init__(self, *hosts):
+        prefix = "malote-%d-" % os.getpid()
+        self.names = {host: prefix + host for host in hosts}
+        self.made = []
+        try:
+            for name in [prefix + "wire", *self.names.values()]:
+                self._ip("netns", "add", name)
+                self.made.append(name)
+            self.wire = prefix + "wire"
+            self._ip("-n", self.wire, "link", "add", "br0", "type", "bridge")
+            self._ip("-n", self.wire, "link", "set", "br0", "up")
+            for number, (host, name) in enumerate(self.names.items(), 1):
+                self._ip("-n", self.wire, "link", "add", "to-" + host, "type", "veth", "peer", "eth0", "netns", name)
+                self._ip("-n", self.wire, "link", "set", "to-" + host, "master", "br0", "up")
+                self._ip("-n", name, "link", "set", "lo", "up")
+                self._ip("-n", name, "link", "set", "eth0", "up")
+                self._ip("-n", name, "address", "add", "10.77.0.%d/24" % number, "dev", "eth0")
+                self._ip("-n", name, "address", "add", "fd77::%d/64" % number, "dev", "eth0", "nodad")
+        except Trouble:
+            self.close()
+            raise
+
+    @staticmethod
+    def _ip(*args):
+        done = subprocess.run(["ip", *args], capture_output=True, text=True, timeout=20)
+        if done.returncode != 0:
+            raise Trouble("ip %s: %s" % (" ".join(args), done.stderr.strip()))
+
+    @contextlib.contextmanager
+    def on(self, host):
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+
+        def enter(f):
+            if libc.setns(f.fileno(), 0x40000000) != 0:  # CLONE_NEWNET
+                raise Trouble("setns: " + os.strerror(ctypes.get_errno()))
+        with open("/proc/thread-self/ns/net") as before, open("/run/netns/" + self.names[host]) as there:
+            enter(there)
+            try:
+                yield
+            finally:
+                enter(before)
+
+    def plug(self, host, state):
+        """Plug the host's cable in ("up") or pull it ("down")."""
+        self._ip("-n", self.wire, "link", "set", "to-" + host, state)
+
+    def swallow(self, host, address):
+        """Let what `host` sends to this address, which nobody has, be lost without an answer."""
+        self._ip("-n", self.names[host], "neigh", "replace", address, "lladdr", "02:00:00:00:00:09", "dev", "eth0",
+                 "nud", "permanent")
+
+    def close(self):
+        for name in self.made:
+            subprocess.run(["ip", "netns", "delete", name], capture_output=True, timeout=20)
+
+
 def certificate(folder, name):
     """folder/cert.pem and folder/key.pem, signed by nobody."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=" + name,
@@ -312,15 +376,15 @@ def need(*programs):
 
 
 class NameServer:
-    """nsd with one zone file, on a loopback port of its own.
+    """nsd with zone files, on a loopback port of its own unless told otherwise.
 
     `records` are lines of a zone file for `zone`, without its SOA."""
 
-    def __init__(self, folder, zones):
+    def __init__(self, folder, zones, address="127.0.0.1", port=None):
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
-        text = ["server:", "  ip-address: 127.0.0.1", "  port: %d" % self.port,
+        self.port = port or free_port()
+        text = ["server:", "  ip-address: %s" % address, "  port: %d" % self.port,
                 '  username: ""', '  chroot: ""', '  zonesdir: "%s"' % folder,
                 '  pidfile: "%s/nsd.pid"' % folder, '  database: ""',
                 '  xfrdfile: "%s/xfrd.state"' % folder, '  zonelistfile: "%s/zone.list"' % folder,
@@ -333,8 +397,8 @@ class NameServer:
             text += ["zone:", '  name: "%s"' % zone, '  zonefile: "%s.zone"' % zone]
         (folder / "nsd.conf").write_text("\n".join(text) + "\n")
         self.server = Server(["/usr/sbin/nsd", "-d", "-c", str(folder / "nsd.conf")],
-                             lambda: listening(self.port), log=folder / "nsd.log")
-        self.servers = "127.0.0.1:%d" % self.port
+                             lambda: listening(self.port, address), log=folder / "nsd.log")
+        self.servers = "%s:%d" % (address, self.port)
 
     def close(self):
         self.server.close()
