@@ -79,7 +79,7 @@ struct dns_opts {
 			       read at dns_open() and when it has changed */
 	int64_t timeout_ms; /* of one try with one server; 0: resolv.conf's, or
 			       5 s */
-	unsigned tries;	    /* 0: resolv.conf's, or 2 */
+	unsigned tries;	    /* 0: resolv.conf's; with `servers`, 2 */
 	size_t cache_most;  /* answers to keep; 0: 10000 */
 };
 
