@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Files that name targets: see local/include.h. */
+#include "base/fd.h"
 #include "local/include.h"
 
 #include <errno.h>
@@ -10,8 +11,6 @@
 #include "base/buf.h"
 #include "base/byteset.h"
 #include "base/why.h"
-
-#define PIECE ((size_t)16 * 1024)
 
 static int check(int fd, const char *path, size_t max, struct stat *st,
 		 struct why *why)
@@ -28,30 +27,10 @@ static int check(int fd, const char *path, size_t max, struct stat *st,
 	return 0;
 }
 
-static int read_all(int fd, const char *path, struct buf *text, struct why *why)
-{
-	for (;;) {
-		char *room = buf_room(text, PIECE);
-		ssize_t n;
-
-		if (room == NULL)
-			return why_fail(why, -EFBIG, "%s is too large", path);
-		n = read(fd, room, PIECE);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return why_fail(why, -errno, "read %s: %s", path,
-					strerror(errno));
-		if (n == 0)
-			return 0;
-		buf_added(text, (size_t)n);
-	}
-}
-
 int include_read(const char *path, size_t max, struct arena *a,
 		 struct targets *out, struct stat *st, struct why *why)
 {
-	BUF_SCOPED text = BUF_INIT(max + PIECE);
+	BUF_SCOPED text = BUF_INIT(max);
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	int error;
 
@@ -59,8 +38,14 @@ int include_read(const char *path, size_t max, struct arena *a,
 		return why_fail(why, -errno, "open %s: %s", path,
 				strerror(errno));
 	error = check(fd, path, max, st, why);
-	if (error == 0)
-		error = read_all(fd, path, &text, why);
+	if (error == 0) {
+		error = fd_read_all(fd, &text);
+		if (error == -EFBIG)
+			(void)why_fail(why, error, "%s is too large", path);
+		else if (error != 0)
+			(void)why_fail(why, error, "read %s: %s", path,
+				       strerror(-error));
+	}
 	(void)close(fd);
 	if (error != 0)
 		return error;

@@ -188,8 +188,10 @@ int broker_start(const struct half_site *site, unsigned children_max,
 		return why_fail(why, -ENOMEM, "out of memory");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		       0, fds) < 0) {
+		int error = -errno;
+
 		free(b);
-		return why_fail(why, -errno, "socketpair: %s", strerror(errno));
+		return why_fail(why, error, "socketpair: %s", strerror(-error));
 	}
 	pid = fork();
 	if (pid == 0) {
@@ -200,12 +202,15 @@ int broker_start(const struct half_site *site, unsigned children_max,
 		(void)close(fds[0]);
 		be_broker(&l);
 	}
-	(void)close(fds[1]);
 	if (pid < 0) {
+		int error = -errno;
+
 		(void)close(fds[0]);
+		(void)close(fds[1]);
 		free(b);
-		return why_fail(why, -errno, "fork: %s", strerror(errno));
+		return why_fail(why, error, "fork: %s", strerror(-error));
 	}
+	(void)close(fds[1]);
 	b->fd = fds[0];
 	watch_init(&b->watch, b->fd);
 	rt_sem_init(&b->sending, 1);

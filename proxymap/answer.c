@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "conf/conf.h"
 #include "ipc/msg.h"
 #include "proxymap/proxymap.h"
 #include "table/elements.h"
@@ -46,7 +47,7 @@ static int allow(struct proxymap *p, struct str list)
 	struct str element, inside;
 	int r = 0;
 
-	while (r == 0 && elements_next(&list, &element)) {
+	while (r == 0 && conf_list_next(&list, &element)) {
 		if (elements_unbrace(element, &inside)) {
 			r = allow(p, inside);
 			continue;

@@ -110,7 +110,7 @@ int policy_compile_rule(struct policy *p, struct str element, struct str *rest,
 	}
 	if (word == NULL)
 		return make_unknown(out, element);
-	if (word->argument != ARG_NONE && !elements_next(rest, &argument)) {
+	if (word->argument != ARG_NONE && !conf_list_next(rest, &argument)) {
 		log_warning("restriction " STR_FMT " needs an argument",
 			    STR_ARG(element));
 		return make_unknown(out, element);
@@ -158,7 +158,7 @@ static int compile_list(struct policy *p, struct str text, bool may_open,
 	struct str element, inside;
 	size_t count = 0;
 
-	while (elements_next(&rest, &element))
+	while (conf_list_next(&rest, &element))
 		count++;
 	if (count > RULES_MAX)
 		return -EFBIG;
@@ -167,7 +167,7 @@ static int compile_list(struct policy *p, struct str text, bool may_open,
 		return -ENOMEM;
 	out->count = 0;
 	rest = text;
-	while (elements_next(&rest, &element)) {
+	while (conf_list_next(&rest, &element)) {
 		struct rule *rule = &out->rules[out->count];
 		int rc;
 
@@ -201,13 +201,13 @@ static int compile_classes(struct policy *p, struct why *why)
 	struct str name;
 	size_t count = 0;
 
-	while (elements_next(&rest, &name))
+	while (conf_list_next(&rest, &name))
 		count++;
 	p->classes = arena_array(p->arena, count + 1, sizeof(*p->classes));
 	if (p->classes == NULL)
 		return -ENOMEM;
 	rest = p->server->params->smtpd_restriction_classes;
-	while (p->class_count < count && elements_next(&rest, &name))
+	while (p->class_count < count && conf_list_next(&rest, &name))
 		p->classes[p->class_count++].name = name;
 	for (size_t i = 0; i < p->class_count; i++) {
 		struct str text;
@@ -357,7 +357,7 @@ enum verdict rule_run_text(struct eval *e, struct str text)
 	struct str element;
 	struct rule rule;
 
-	while (elements_next(&rest, &element)) {
+	while (conf_list_next(&rest, &element)) {
 		enum verdict v;
 
 		if (policy_compile_rule(e->policy, element, &rest, false,

@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "conf/conf.h"
@@ -104,27 +105,13 @@ static int ask_ready(void *ctx, struct session_message *m,
 	return 0;
 }
 
-static int write_all(int fd, struct str bytes)
-{
-	while (bytes.n > 0) {
-		ssize_t n = write(fd, bytes.p, bytes.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes = str_after(bytes, (size_t)n);
-	}
-	return 0;
-}
-
 static int ask_data(void *ctx, struct session_message *m, struct str piece)
 {
 	struct standalone *sa = ctx;
 
 	(void)m;
 	if (sa->error == 0)
-		sa->error = write_all(sa->content, piece);
+		sa->error = fd_write_all(sa->content, piece);
 	return sa->error;
 }
 
@@ -142,6 +129,7 @@ static int run_sendmail(struct standalone *sa)
 {
 	char **argv = calloc(sa->recipient_count + 6, sizeof(*argv));
 	size_t n = 0;
+	int error = 0;
 	int status;
 	pid_t pid;
 
@@ -159,9 +147,11 @@ static int run_sendmail(struct standalone *sa)
 	pid = fork();
 	if (pid == 0)
 		exec_sendmail(sa, argv);
+	if (pid < 0)
+		error = -errno;
 	free(argv);
 	if (pid < 0)
-		return -errno;
+		return error;
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return -errno;
@@ -243,7 +233,7 @@ static const struct session_asks standalone_asks = {
 static int say(struct standalone *sa)
 {
 	struct str out = session_output(sa->session);
-	int rc = write_all(STDOUT_FILENO, out);
+	int rc = fd_write_all(STDOUT_FILENO, out);
 
 	session_output_sent(sa->session, out.n);
 	return rc;

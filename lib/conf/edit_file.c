@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/why.h"
 #include "conf/edit.h"
 #include "conf/logical.h"
@@ -99,20 +100,6 @@ struct str edit_text(const struct edit_file *f)
 	return buf_str(&f->text);
 }
 
-static int write_all(int fd, struct str text)
-{
-	while (text.n > 0) {
-		ssize_t n = write(fd, text.p, text.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text = str_after(text, (size_t)n);
-	}
-	return 0;
-}
-
 /* Give the temporary file the mode and owner of the file. */
 static int copy_rights(const struct edit_file *f, struct why *why)
 {
@@ -137,7 +124,7 @@ static int write_in_place(const struct edit_file *f, struct str text,
 
 	if (fd < 0)
 		return fail(why, "open", f->path);
-	error = write_all(fd, text);
+	error = fd_write_all(fd, text);
 	if (error == 0 && fsync(fd) < 0)
 		error = -errno;
 	close(fd);
@@ -167,7 +154,7 @@ static int replace(struct edit_file *f, struct str text, struct why *why)
 
 	if (ftruncate(f->fd, 0) < 0)
 		return fail(why, "empty", f->temp);
-	error = write_all(f->fd, text);
+	error = fd_write_all(f->fd, text);
 	if (error < 0)
 		return why_fail(why, error, "write %s: %s", f->temp,
 				strerror(-error));

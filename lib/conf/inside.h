@@ -7,6 +7,7 @@
 #include "conf/registry.h"
 
 struct arena;
+struct byteset;
 struct map;
 
 /* What is found out when it is first asked for.  p NULL: not yet. */
@@ -41,5 +42,12 @@ struct str computed_networks(const struct conf *c);
 /* myorigin may be the name of a file (it begins with /): then *value becomes
  * its first line.  Returns 0 or -errno. */
 int computed_origin(const struct conf *c, struct str *value, struct why *why);
+
+/* ---- value.c ---- */
+
+/* Take the next word off *rest: `separators` separate, but not within { }.
+ * Returns: false when nothing is left. */
+MUST_USE bool braced_next(struct str *rest, const struct byteset *separators,
+			  struct str *word);
 
 #endif

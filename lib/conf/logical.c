@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/byteset.h"
 #include "base/why.h"
 
@@ -55,24 +56,6 @@ bool logical_next(struct logical *l, struct buf *joined, int *first)
 	return !joined->failed;
 }
 
-static int read_all(int fd, struct buf *out)
-{
-	char chunk[8192];
-
-	for (;;) {
-		ssize_t n = read(fd, chunk, sizeof(chunk));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return 0;
-		if (!buf_put(out, str_of(chunk, (size_t)n)))
-			return out->n + (size_t)n > out->max ? -EFBIG : -ENOMEM;
-	}
-}
-
 int conf_read_file(const char *path, struct buf *out, struct why *why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -84,7 +67,7 @@ int conf_read_file(const char *path, struct buf *out, struct why *why)
 				strerror(-error));
 	}
 	buf_reset(out);
-	error = read_all(fd, out);
+	error = fd_read_all(fd, out);
 	close(fd);
 	if (error < 0)
 		return why_fail(why, error, "read %s: %s", path,

@@ -10,6 +10,7 @@
 #include "base/byteset.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "conf/inside.h"
 #include "conf/logical.h"
 
 #define WORDS_MAX 4096 /* words in one entry */
@@ -47,27 +48,6 @@ static int bad_field(const struct reading *r, enum master_column column,
 static int no_memory(const struct reading *r)
 {
 	return why_fail(r->why, -ENOMEM, "%s: out of memory", r->path);
-}
-
-/* Take the next word: blanks separate, but not within { }. */
-static bool next_word(struct str *rest, struct str *word)
-{
-	size_t n = 0, level = 0;
-
-	(void)str_eat_while(rest, &byteset_space);
-	for (; n < rest->n; n++) {
-		char c = rest->p[n];
-
-		if (c == '{')
-			level++;
-		else if (c == '}' && level > 0)
-			level--;
-		else if (level == 0 && byteset_has(&byteset_space, c))
-			break;
-	}
-	*word = str_first(*rest, n);
-	*rest = str_after(*rest, n);
-	return n > 0;
 }
 
 /* ---- columns
@@ -169,7 +149,7 @@ static int read_words(const struct reading *r, struct str text)
 	struct str rest = text, word;
 	size_t n = 0;
 
-	while (next_word(&rest, &word))
+	while (braced_next(&rest, &byteset_space, &word))
 		n++;
 	if (n == 0 || n > WORDS_MAX)
 		return why_fail(r->why, -EINVAL, "%s, line %d: %s", r->path,
@@ -180,7 +160,7 @@ static int read_words(const struct reading *r, struct str text)
 	e->overrides = arena_array(r->m->arena, n, sizeof(*e->overrides));
 	if (e->words == NULL || e->args == NULL || e->overrides == NULL)
 		return no_memory(r);
-	while (next_word(&text, &e->words[e->word_count]))
+	while (braced_next(&text, &byteset_space, &e->words[e->word_count]))
 		e->word_count++;
 	return 0;
 }

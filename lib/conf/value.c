@@ -5,6 +5,7 @@
 #include "base/byteset.h"
 #include "base/why.h"
 #include "conf/conf.h"
+#include "conf/inside.h"
 
 int conf_parse_bool(struct str text, bool *out)
 {
@@ -84,11 +85,12 @@ char conf_time_unit(struct str def)
 	return 's';
 }
 
-bool conf_list_next(struct str *rest, struct str *element)
+bool braced_next(struct str *rest, const struct byteset *separators,
+		 struct str *word)
 {
 	size_t n = 0, level = 0;
 
-	(void)str_eat_while(rest, &byteset_separator);
+	(void)str_eat_while(rest, separators);
 	for (; n < rest->n; n++) {
 		char c = rest->p[n];
 
@@ -96,12 +98,17 @@ bool conf_list_next(struct str *rest, struct str *element)
 			level++;
 		else if (c == '}' && level > 0)
 			level--;
-		else if (level == 0 && byteset_has(&byteset_separator, c))
+		else if (level == 0 && byteset_has(separators, c))
 			break;
 	}
-	*element = str_first(*rest, n);
+	*word = str_first(*rest, n);
 	*rest = str_after(*rest, n);
 	return n > 0;
+}
+
+bool conf_list_next(struct str *rest, struct str *element)
+{
+	return braced_next(rest, &byteset_separator, element);
 }
 
 bool conf_unbrace(struct str *element)

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/byteset.h"
+#include "base/fd.h"
 #include "dns/answer.h"
 #include "dns/inside.h"
 
@@ -41,23 +42,6 @@ struct hosts {
 
 /* ---- reading it ------------------------------------------------------------
  */
-
-static int read_all(int fd, struct buf *to)
-{
-	for (;;) {
-		char *room = buf_room(to, 4096);
-		ssize_t n;
-
-		if (room == NULL)
-			return -EFBIG;
-		n = read(fd, room, 4096);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		buf_added(to, (size_t)n);
-	}
-}
 
 static bool parse_address(struct str text, int *family, uint8_t address[16])
 {
@@ -98,7 +82,7 @@ static void load(struct hosts *h, int fd)
 	size_t most = 1;
 	size_t count = 0;
 
-	if (a != NULL && read_all(fd, &file) == 0) {
+	if (a != NULL && fd_read_all(fd, &file) == 0) {
 		for (size_t i = 0; i < file.n; i++)
 			most += file.p[i] == '\n';
 		lines = arena_array(a, most, sizeof(*lines));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/why.h"
 #include "table/build.h"
 #include "table/index.h"
@@ -75,21 +76,6 @@ void build_abandon(struct build *b)
 	build_free(b);
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, p, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		p += done;
-		n -= (size_t)done;
-	}
-	return 0;
-}
-
 static int copy(int from, int to)
 {
 	char *room = malloc(COPY_BYTES);
@@ -108,7 +94,7 @@ static int copy(int from, int to)
 			r = -errno;
 		if (n <= 0)
 			break;
-		r = write_all(to, room, (size_t)n);
+		r = fd_write_all(to, str_of(room, (size_t)n));
 	}
 	free(room);
 	return r;

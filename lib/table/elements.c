@@ -3,30 +3,6 @@
 #include "table/elements.h"
 #include "table/network.h"
 
-bool elements_next(struct str *rest, struct str *element)
-{
-	size_t depth = 0;
-	size_t n = 0;
-
-	str_eat_while(rest, &byteset_separator);
-	*element = STR("");
-	if (rest->n == 0)
-		return false;
-	for (; n < rest->n; n++) {
-		char c = rest->p[n];
-
-		if (c == '{')
-			depth++;
-		else if (c == '}' && depth > 0)
-			depth--;
-		else if (depth == 0 && byteset_has(&byteset_separator, c))
-			break;
-	}
-	*element = str_first(*rest, n);
-	*rest = str_after(*rest, n);
-	return true;
-}
-
 bool elements_unbrace(struct str s, struct str *inside)
 {
 	*inside = STR("");

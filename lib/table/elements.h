@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* lib/table/elements.h — the elements of a parameter's list.
- *
- * Elements are separated by blanks and commas; a pair of braces, anywhere in
- * an element, holds separators (and inner braces) together.  The braces stay
- * in the element. */
+/* lib/table/elements.h — what the elements of a parameter's list look like.
+ * conf_list_next() (conf/conf.h) takes them off the list. */
 #ifndef TABLE_ELEMENTS_H
 #define TABLE_ELEMENTS_H
 
-#include "base/str.h"
+#include <stdbool.h>
 
-/* Take the next element off *rest.
- * Fills:   *element, borrowed from *rest.
- * Returns: false when nothing is left. */
-bool elements_next(struct str *rest, struct str *element);
+#include "base/str.h"
 
 /* What is inside of `{ … }`, without the blanks at both ends.
  * Returns: false, with *inside empty, when `s` is not one braced text. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/why.h"
+#include "conf/conf.h"
 #include "table/elements.h"
 #include "table/group.h"
 
@@ -47,7 +48,7 @@ int group_open(struct table *t, struct str name, struct why *why)
 	g->members = calloc(GROUP_MAX, sizeof(struct table *));
 	if (g->members == NULL)
 		return why_fail(why, -ENOMEM, "out of memory");
-	while (elements_next(&inside, &element)) {
+	while (conf_list_next(&inside, &element)) {
 		int r = g->count == GROUP_MAX
 				? why_fail(why, -E2BIG, "too many tables")
 				: table_open(element, &t->opts,

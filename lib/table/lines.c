@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/byteset.h"
 #include "base/log.h"
+#include "conf/conf.h"
 #include "table/elements.h"
 #include "table/lines.h"
 
@@ -26,7 +27,7 @@ static bool next_rule(struct lines *l, struct buf *line, unsigned *number)
 	struct str element, inside;
 
 	buf_reset(line);
-	if (!elements_next(&l->rest, &element))
+	if (!conf_list_next(&l->rest, &element))
 		return false;
 	*number = l->next++;
 	if (!elements_unbrace(element, &inside))

@@ -7,9 +7,9 @@
 #include "base/buf.h"
 #include "base/byteset.h"
 #include "base/why.h"
+#include "conf/conf.h"
 #include "mail/address.h"
 #include "mail/domain.h"
-#include "table/elements.h"
 #include "table/maps.h"
 #include "table/site.h"
 
@@ -53,7 +53,7 @@ int maps_open(const char *title, struct str text, const struct table_opts *opts,
 	*out = NULL;
 	if (m == NULL)
 		return why_fail(why, -ENOMEM, "out of memory");
-	while (elements_next(&text, &element)) {
+	while (conf_list_next(&text, &element)) {
 		int r = add_table(m, element, opts == NULL ? &usual : opts,
 				  why);
 

@@ -9,6 +9,7 @@
 #include "base/byteset.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "conf/conf.h"
 #include "table/elements.h"
 #include "table/matchlist.h"
 #include "table/network.h"
@@ -155,7 +156,7 @@ static int add_list(struct matchlist *m, struct str list, bool negated,
 	struct str text;
 	int r = 0;
 
-	while (r == 0 && elements_next(&list, &text))
+	while (r == 0 && conf_list_next(&list, &text))
 		r = add_element(m, text, negated, depth);
 	return r;
 }

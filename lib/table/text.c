@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/byteset.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "table/elements.h"
@@ -16,21 +17,7 @@ static int read_all(struct text *t)
 	buf_init(&t->bytes, TEXT_MAX);
 	if (lseek(t->watch.fd, 0, SEEK_SET) < 0)
 		return -errno;
-	for (;;) {
-		char *room = buf_room(&t->bytes, 16384);
-		ssize_t n;
-
-		if (room == NULL)
-			return -ENOMEM;
-		n = read(t->watch.fd, room, 16384);
-		if (n == 0)
-			return 0;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		buf_added(&t->bytes, (size_t)n);
-	}
+	return fd_read_all(t->watch.fd, &t->bytes);
 }
 
 int text_open(struct text *t, struct str name, struct why *why)

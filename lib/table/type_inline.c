@@ -4,6 +4,7 @@
 
 #include "base/byteset.h"
 #include "base/why.h"
+#include "conf/conf.h"
 #include "table/elements.h"
 #include "table/pairs.h"
 #include "table/type.h"
@@ -58,7 +59,7 @@ static int inline_open(struct table *t, struct str name, struct why *why)
 				"bad syntax: \"inline:" STR_FMT "\"; need "
 				"\"inline:{name=value...}\"",
 				STR_ARG(name));
-	while (elements_next(&inside, &element)) {
+	while (conf_list_next(&inside, &element)) {
 		int r = add_element(pairs, element, name, why);
 
 		if (r < 0)

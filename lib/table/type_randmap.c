@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/why.h"
+#include "conf/conf.h"
 #include "table/elements.h"
 #include "table/type.h"
 
@@ -31,7 +32,7 @@ static int randmap_open(struct table *t, struct str name, struct why *why)
 				"\"randmap:{value...}\"",
 				STR_ARG(name));
 	rest = inside;
-	while (elements_next(&rest, &element))
+	while (conf_list_next(&rest, &element))
 		r->count++;
 	buf_init(&r->text, inside.n);
 	if (!buf_put(&r->text, inside))
@@ -51,7 +52,7 @@ static enum table_answer randmap_ask(struct table *t, struct str key,
 	if (getrandom(&which, sizeof(which), GRND_NONBLOCK) < 0)
 		return TABLE_LATER;
 	which %= r->count;
-	while (elements_next(&rest, &element) && which > 0)
+	while (conf_list_next(&rest, &element) && which > 0)
 		which--;
 	buf_put(value, elements_unbrace(element, &inside) ? inside : element);
 	return TABLE_FOUND;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/why.h"
 #include "tls/files.h"
 
@@ -84,23 +85,6 @@ void files_note(struct files *f)
 	}
 }
 
-static int read_to_end(int fd, struct buf *to)
-{
-	for (;;) {
-		char *room = buf_room(to, 4096);
-		ssize_t n;
-
-		if (room == NULL)
-			return -EFBIG;
-		n = read(fd, room, 4096);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		buf_added(to, (size_t)n);
-	}
-}
-
 int files_read(const struct files *f, struct str path, struct buf *to,
 	       struct why *why)
 {
@@ -118,7 +102,7 @@ int files_read(const struct files *f, struct str path, struct buf *to,
 			error = -errno;
 			break;
 		}
-		error = read_to_end(fd, to);
+		error = fd_read_all(fd, to);
 		close(fd);
 		break;
 	}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/why.h"
 #include "tls/context.h"
 #include "tls/selfsign.h"
@@ -114,18 +115,11 @@ static X509 *make_cert(const struct selfsign_opts *opts, EVP_PKEY *key)
 /* ---- the files -------------------------------------------------------------
  */
 
-static int write_full(int fd, struct str s)
+static int write_stable(int fd, struct str s)
 {
-	while (s.n > 0) {
-		ssize_t n = write(fd, s.p, s.n);
+	int error = fd_write_all(fd, s);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		s = str_after(s, (size_t)n);
-	}
-	return fsync(fd) == 0 ? 0 : -errno;
+	return error != 0 || fsync(fd) == 0 ? error : -errno;
 }
 
 /* Make the file `path`, which must not exist. */
@@ -135,7 +129,7 @@ static int make_file(const char *path, mode_t mode, struct str bytes,
 	int fd =
 		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 		     mode);
-	int error = fd < 0 ? -errno : write_full(fd, bytes);
+	int error = fd < 0 ? -errno : write_stable(fd, bytes);
 
 	if (fd >= 0 && fchmod(fd, mode) != 0 && error == 0)
 		error = -errno;

@@ -8,28 +8,17 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/why.h"
 #include "ctl/malote.h"
-
-static int write_all(int fd, struct str text)
-{
-	while (text.n > 0) {
-		ssize_t n = write(fd, text.p, text.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text = str_after(text, (size_t)n);
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
 
 static int fill(int fd, struct str text, mode_t mode,
 		const struct sandbox_ids *owner)
 {
-	int error = write_all(fd, text);
+	int error = fd_write_all(fd, text);
 
+	if (error == 0 && fsync(fd) < 0)
+		error = -errno;
 	if (error == 0 && owner != NULL &&
 	    fchown(fd, owner->uid, owner->gid) < 0)
 		error = -errno;
@@ -69,32 +58,17 @@ int ctl_write_file(const char *path, struct str text, mode_t mode, bool replace,
 int ctl_read_file(const char *path, struct buf *out, struct why *why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = 1;
+	int error;
 
 	buf_reset(out);
 	if (fd < 0)
 		return why_fail(why, -errno, "open %s: %s", path,
 				strerror(errno));
-	while (n > 0) {
-		char *room = buf_room(out, 4096);
-
-		if (room == NULL) {
-			(void)close(fd);
-			return why_fail(why, -EFBIG, "%s: too long", path);
-		}
-		n = read(fd, room, 4096);
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			buf_added(out, (size_t)n);
-	}
-	if (n < 0)
-		n = -errno;
+	error = fd_read_all(fd, out);
 	(void)close(fd);
-	if (n < 0)
-		return why_fail(why, (int)n, "read %s: %s", path,
-				strerror((int)-n));
-	return 0;
+	return error < 0 ? why_fail(why, error, "read %s: %s", path,
+				    strerror(-error))
+			 : 0;
 }
 
 int ctl_make_folder(const char *path, mode_t mode,

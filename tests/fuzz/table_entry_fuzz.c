@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "conf/conf.h"
 #include "table/elements.h"
 #include "table/entry.h"
 #include "table/lines.h"
@@ -50,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ready = true;
 	while (lines_next(&lines, &line, &number))
 		try_line(buf_str(&line));
-	while (elements_next(&rest, &element)) {
+	while (conf_list_next(&rest, &element)) {
 		check_within(element, all);
 		if (elements_unbrace(element, &inside))
 			check_within(inside, all);
