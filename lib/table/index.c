@@ -80,7 +80,7 @@ static int open_handle(struct index_table *i)
 }
 
 /* The file has changed.  Returns 0, or -errno and then it is LATER. */
-static int open_again(struct index_table *i)
+static int open_now(struct index_table *i)
 {
 	int r;
 
@@ -102,6 +102,20 @@ static int open_again(struct index_table *i)
 			    strerror(-r));
 	i->reader->close(i->handle);
 	i->handle = NULL;
+	return r;
+}
+
+/* The same; others may have done it while this fiber waited for its turn. */
+static int open_again(struct index_table *i)
+{
+	int r = rt_sem_take(&i->opener,
+			    clock_deadline(i->base.opts.timeout_ms));
+
+	if (r < 0)
+		return r;
+	if (i->handle == NULL || filewatch_changed(&i->watch, true))
+		r = open_now(i);
+	rt_sem_give(&i->opener);
 	return r;
 }
 
@@ -132,6 +146,7 @@ static int open_with(struct index_table *i, struct str name,
 	if (r < 0)
 		return r;
 	i->reader = reader;
+	rt_sem_init(&i->opener, 1);
 	r = open_handle(i);
 	if (r < 0) {
 		filewatch_close(&i->watch);

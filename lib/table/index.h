@@ -9,6 +9,7 @@
 #ifndef TABLE_INDEX_H
 #define TABLE_INDEX_H
 
+#include "rt/fiber.h"
 #include "table/filewatch.h"
 #include "table/type.h"
 
@@ -38,6 +39,7 @@ struct index_table {
 	struct table base;
 	const struct index_reader *reader;
 	struct filewatch watch;
+	struct rt_sem opener; /* one fiber at a time opens it again */
 	void *handle;	  /* NULL: was lost, and is LATER until it is back */
 	bool ends_in_nul; /* a key was found that way */
 	bool ends_bare;	  /* and the other way */
