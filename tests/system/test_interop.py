@@ -349,6 +349,11 @@ service lmtp {{
     port = {port}
   }}
 }}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 service auth {{
   unix_listener {auth} {{
     mode = 0666
