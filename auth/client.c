@@ -52,8 +52,7 @@ struct exchange {
 	enum mech_answer answer;
 };
 
-/* ---- answers
- * -------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------- */
 
 /* Nothing more can be said: the reader is to find that out. */
 static void give_up(struct client *c)
@@ -135,8 +134,7 @@ static void exchange_free(struct exchange *x)
 		waitq_wake_all(&c->at_end);
 }
 
-/* ---- steps
- * ------------------------------------------------------------------------ */
+/* ---- steps --------------------------------------------------------------- */
 
 static int run_step(void *arg)
 {
@@ -186,8 +184,7 @@ static int start_step(struct exchange *x)
 	return -ENOMEM;
 }
 
-/* ---- lines of the client
- * ------------------------------------------------------------- */
+/* ---- lines of the client ------------------------------------------------- */
 
 static struct exchange *find(struct client *c, uint64_t id)
 {
@@ -334,8 +331,7 @@ static int take_line(struct client *c, struct str line)
 	return 0;
 }
 
-/* ---- the connection
- * ------------------------------------------------------------------- */
+/* ---- the connection ------------------------------------------------------ */
 
 /* Exchanges that a fiber has in hand end by themselves; the others now. */
 static void end_exchanges(struct client *c)

@@ -34,8 +34,7 @@ void user_release(struct user *u)
 	buf_release(&u->mail);
 }
 
-/* ---- passwords
- * ------------------------------------------------------------------- */
+/* ---- passwords ----------------------------------------------------------- */
 
 /* Equal, in a time that does not depend on where they differ. */
 static bool same(const char *a, const char *b)
@@ -79,8 +78,7 @@ static void waste_time(const char *password)
 			 password);
 }
 
-/* ---- the users file
- * ------------------------------------------------------------------ */
+/* ---- the users file ------------------------------------------------------ */
 
 /* Take the next of the fields that ':' separates. */
 static struct str next_field(struct str *line)
@@ -189,8 +187,7 @@ static enum user_answer check_file(const char *path, struct str name,
 	return answer;
 }
 
-/* ---- system accounts
- * ----------------------------------------------------------------- */
+/* ---- system accounts ----------------------------------------------------- */
 
 static enum user_answer check_shadow(const char *name, const char *password)
 {

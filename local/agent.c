@@ -19,8 +19,7 @@
 
 #define GROUPS_MOST 64
 
-/* ---- before rights are dropped
- * ------------------------------------------------------- */
+/* ---- before rights are dropped ------------------------------------------- */
 
 static const char *role_of(const struct service_env *env)
 {

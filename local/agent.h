@@ -56,8 +56,7 @@ int local_main(int argc, char **argv);
 /* Open the tables of this kind of agent.  Returns 0 or -errno with words. */
 MUST_USE int agent_open_tables(struct agent *agent, struct why *why);
 
-/* ---- one recipient
- * ---------------------------------------------------------------- */
+/* ---- one recipient ------------------------------------------------------- */
 
 struct delivery {
 	struct agent *agent;

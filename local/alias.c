@@ -61,8 +61,7 @@ void expansion_release(struct expansion *e)
 	e->names = NULL;
 }
 
-/* ---- growing
- * ------------------------------------------------------------------------ */
+/* ---- growing ------------------------------------------------------------- */
 
 /* One more element at the end of *list.  Returns: 0, -E2BIG, -ENOMEM. */
 static int grow(struct arena *a, void **list, size_t count, size_t *room,
@@ -171,8 +170,7 @@ static int add_action(struct expansion *e, const struct source *s,
 	return 0;
 }
 
-/* ---- whose rights
- * ------------------------------------------------------------------------- */
+/* ---- whose rights -------------------------------------------------------- */
 
 /* The owner of a file; default_privs for root's. */
 static void who_owns(const struct agent *a, uid_t uid, struct nursery_who *who)
@@ -312,8 +310,7 @@ int expansion_alias(struct expansion *e, struct str name, struct str extension)
 	return expand_name(e, name, NULL, extension);
 }
 
-/* ---- files of targets
- * ---------------------------------------------------------------------- */
+/* ---- files of targets ---------------------------------------------------- */
 
 struct reading {
 	const char *path;

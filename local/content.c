@@ -124,8 +124,7 @@ uint64_t content_most(uint64_t length, size_t eol)
 	return length * (eol + 1) + 2 * eol;
 }
 
-/* ---- what stands before
- * ----------------------------------------------------- */
+/* ---- what stands before -------------------------------------------------- */
 
 static void put_address(struct buf *out, struct str address)
 {
@@ -181,8 +180,7 @@ void content_put_head(struct buf *out, const struct content_head *h)
 		put_field(out, STR("Delivered-To"), h->delivered_to, h->eol);
 }
 
-/* ---- loops
- * ------------------------------------------------------------------ */
+/* ---- loops --------------------------------------------------------------- */
 
 static bool names(const struct header_field *f, struct str address)
 {

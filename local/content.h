@@ -38,8 +38,7 @@ void content_end(struct content *c, struct buf *out);
 /* The most that `length` bytes can become, for limits. */
 uint64_t content_most(uint64_t length, size_t eol);
 
-/* ---- what stands before a message -----------------------------------------
- */
+/* ---- what stands before a message ---------------------------------------- */
 
 struct content_head {
 	bool from_line; /* "From sender date" */
@@ -57,8 +56,7 @@ struct content_head {
 /* Append the lines.  Addresses are internal and are quoted here. */
 void content_put_head(struct buf *out, const struct content_head *h);
 
-/* ---- loops ------------------------------------------------------------------
- */
+/* ---- loops --------------------------------------------------------------- */
 
 /* Whether the header at the front of `text` (CRLF or LF lines) has
  * "Delivered-To: address", letter case aside.

@@ -78,8 +78,7 @@ static void defer(struct task_result *result, const char *words)
 	};
 }
 
-/* ---- the fiber of one process
- * ----------------------------------------------------- */
+/* ---- the fiber of one process -------------------------------------------- */
 
 static void take_answer(struct hand *h, struct msg *m)
 {
@@ -160,8 +159,7 @@ static void attend(void *arg)
 	waitq_wake_all(&crew->room);
 }
 
-/* ---- finding and making them
- * ------------------------------------------------------ */
+/* ---- finding and making them --------------------------------------------- */
 
 static int ask_nursery(struct crew *crew, const struct nursery_who *who, int fd)
 {
@@ -269,8 +267,7 @@ static struct hand *get_hand(struct crew *crew, const struct nursery_who *who,
 	}
 }
 
-/* ---- asking
- * ------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------- */
 
 static int post(struct hand *h, struct task *t, int64_t deadline)
 {

@@ -97,8 +97,7 @@ void delivery_finish(struct delivery *d)
 	delivery_report(d->job, &d->outcome);
 }
 
-/* ---- mailboxes
- * ----------------------------------------------------------------------- */
+/* ---- mailboxes ----------------------------------------------------------- */
 
 static struct str original_of(const struct recipient *r)
 {

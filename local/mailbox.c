@@ -33,8 +33,7 @@ bool mailbox_locks_parse(struct str text, unsigned *locks)
 	return *locks != 0;
 }
 
-/* ---- judging
- * --------------------------------------------------------------------- */
+/* ---- judging ------------------------------------------------------------- */
 
 static const struct verdict {
 	int error;
@@ -65,8 +64,7 @@ int mailbox_fail(struct mailbox_job *job, int error, const char *what,
 			path[0] != '\0' ? " " : "", path, strerror(-error));
 }
 
-/* ---- copying
- * --------------------------------------------------------------------- */
+/* ---- copying ------------------------------------------------------------- */
 
 struct copy {
 	struct mailbox_job *job;
@@ -158,8 +156,7 @@ int mailbox_write(struct mailbox_job *job, int fd, uint64_t size)
 	return error;
 }
 
-/* ---- directories
- * ----------------------------------------------------------------- */
+/* ---- directories --------------------------------------------------------- */
 
 bool mailbox_parent(const char *path, char *to, size_t max)
 {

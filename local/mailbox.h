@@ -53,8 +53,7 @@ struct mailbox_job {
 int mailbox_append(void *arg);
 int maildir_put(void *arg);
 
-/* ---- for both ---------------------------------------------------------------
- */
+/* ---- for both ------------------------------------------------------------ */
 
 /* Record the failure `error` (-errno) of doing `what`.  Returns `error`. */
 int mailbox_fail(struct mailbox_job *job, int error, const char *what,

@@ -45,8 +45,7 @@ bool maildir_name(char *to, size_t max, int64_t now_us, dev_t device,
 	return true;
 }
 
-/* ---- folders
- * ----------------------------------------------------------------------- */
+/* ---- folders ------------------------------------------------------------- */
 
 static int make_folder(const char *path)
 {
@@ -92,8 +91,7 @@ static int make_maildir(struct mailbox_job *job)
 	return error;
 }
 
-/* ---- the file
- * ---------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------ */
 
 static int open_once(struct maildir *m, unsigned serial)
 {

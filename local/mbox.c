@@ -35,8 +35,7 @@ static void pause_ms(int64_t ms)
 	(void)nanosleep(&span, NULL);
 }
 
-/* ---- the lock file
- * ---------------------------------------------------------------- */
+/* ---- the lock file ------------------------------------------------------- */
 
 /* Remove a lock file that was forgotten. */
 static bool break_stale(const struct mbox *m)
@@ -93,8 +92,7 @@ static int take_dotlock(struct mbox *m)
 			    "unable to lock for exclusive access", m->lock);
 }
 
-/* ---- kernel locks
- * ----------------------------------------------------------------- */
+/* ---- kernel locks -------------------------------------------------------- */
 
 static int try_kernel(const struct mbox *m)
 {
@@ -125,8 +123,7 @@ static int take_kernel(struct mbox *m)
 	return error;
 }
 
-/* ---- the file
- * ---------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------ */
 
 /* A symbolic link is followed when root made it. */
 static bool link_is_trusted(const char *path)

@@ -23,8 +23,7 @@ struct packet {
 	int spool;
 };
 
-/* ---- in the new process
- * ------------------------------------------------------------- */
+/* ---- in the new process -------------------------------------------------- */
 
 /* The group that lets users make files in the mail spool: of a directory that
  * a group, but not everybody, may write to. */
@@ -76,8 +75,7 @@ NO_RETURN static void child(const struct nursery_opts *o, int up, int fd,
 	_exit(EXIT_SUCCESS);
 }
 
-/* ---- the nursery itself
- * ------------------------------------------------------------ */
+/* ---- the nursery itself -------------------------------------------------- */
 
 /* One packet with its descriptor.  Returns: bytes, 0 at the end, -errno. */
 static ssize_t receive(int up, struct packet *p, int *fd)

@@ -54,8 +54,7 @@ bool pass_parse_host(struct str nexthop, struct str *host, uint16_t *port)
 	return host->n > 0;
 }
 
-/* ---- hosts: what qmgr would have found out
- * ------------------------------------------- */
+/* ---- hosts: what qmgr would have found out ------------------------------- */
 
 struct resolve {
 	char host[256];
@@ -118,8 +117,7 @@ static int add_hosts(struct delivery *d, struct delivery_request *r)
 	return 0;
 }
 
-/* ---- the conversation
- * -------------------------------------------------------------------- */
+/* ---- the conversation ---------------------------------------------------- */
 
 static int send_request(struct channel *ch, const struct delivery_request *r,
 			int64_t deadline)
@@ -218,8 +216,7 @@ static void pass(struct delivery *d, struct str text)
 			     why.text[0] != '\0' ? ": " : "", why.text);
 }
 
-/* ---- which ones
- * ------------------------------------------------------------------------- */
+/* ---- which ones ---------------------------------------------------------- */
 
 static bool choose(struct delivery *d, struct maps *maps, struct str fallback,
 		   struct str name)

@@ -23,8 +23,7 @@ struct macros {
 	struct str unknown; /* a name that is none */
 };
 
-/* ---- forms of addresses
- * ------------------------------------------------------------------ */
+/* ---- forms of addresses -------------------------------------------------- */
 
 /* Folded and quoted as the flags want it. */
 static struct str form(struct macros *m, struct str address, bool fold)

@@ -46,8 +46,7 @@ static bool try_aliases(struct delivery *d, const struct local_parts *parts)
 	return found != 0;
 }
 
-/* ---- forward files
- * -------------------------------------------------------------------------- */
+/* ---- forward files ------------------------------------------------------- */
 
 static int forward_paths(struct delivery *d, const struct local_parts *parts,
 			 const struct user *user, struct task *t)

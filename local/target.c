@@ -37,8 +37,7 @@ int targets_add(struct targets *t, struct arena *a, enum target_kind kind,
 	return 0;
 }
 
-/* ---- cutting
- * -------------------------------------------------------------------- */
+/* ---- cutting ------------------------------------------------------------- */
 
 static size_t element_length(struct str s)
 {
@@ -102,8 +101,7 @@ static struct str eat_element(struct str *rest)
 	return str_trim(element, &byteset_space);
 }
 
-/* ---- meaning
- * ---------------------------------------------------------------------- */
+/* ---- meaning ------------------------------------------------------------- */
 
 /* When all of `s` is one quoted string, append what it means. */
 static bool unquote_whole(struct str s, struct buf *out)

@@ -115,8 +115,7 @@ int task_decode(struct msg *m, struct arena *a, struct task *t)
 	return error;
 }
 
-/* ---- answers
- * --------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------- */
 
 int task_result_encode(struct buf *to, const struct task_result *r)
 {

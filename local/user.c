@@ -22,8 +22,7 @@
 #define VARIABLES_MOST 64
 #define HEAD_MAX ((size_t)16 * 1024)
 
-/* ---- the password file
- * --------------------------------------------------------------- */
+/* ---- the password file --------------------------------------------------- */
 
 struct lookup {
 	char name[256];
@@ -154,8 +153,7 @@ int user_expand(const struct delivery *d, const struct local_parts *parts,
 				text, out, NULL);
 }
 
-/* ---- environment
- * ------------------------------------------------------------------------- */
+/* ---- environment --------------------------------------------------------- */
 
 struct environment {
 	struct str *list;

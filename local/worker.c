@@ -54,8 +54,7 @@ void worker_fail(struct task_result *result, struct arena *a,
 	result->text = arena_str(a, str_first(buf_str(&b), sizeof(text)));
 }
 
-/* ---- mailboxes
- * --------------------------------------------------------------------- */
+/* ---- mailboxes ----------------------------------------------------------- */
 
 static struct mailbox_job mailbox_job_of(const struct worker_site *site,
 					 const struct task *t)
@@ -151,8 +150,7 @@ void worker_mailbox(const struct worker_site *site, const struct task *t,
 	worker_fail(result, a, job.action, job.dsn, "%s", job.why.text);
 }
 
-/* ---- one task
- * ----------------------------------------------------------------------- */
+/* ---- one task ------------------------------------------------------------ */
 
 void worker_do(const struct worker_site *site, const struct task *t,
 	       struct arena *a, struct task_result *result)

@@ -39,8 +39,7 @@ bool worker_split_command(struct str command, struct arena *a,
 	return *count > 0 && str_find_byte((*words)[0], '=') == SIZE_MAX;
 }
 
-/* ---- arguments
- * --------------------------------------------------------------------- */
+/* ---- arguments ----------------------------------------------------------- */
 
 /* C strings, NULL at the end; NULL when memory is out or there is a NUL. */
 static char **c_strings(const struct str *words, size_t count, struct arena *a)
@@ -102,8 +101,7 @@ static char **make_argv(const struct task *t, struct arena *a)
 	return argv;
 }
 
-/* ---- input
- * ------------------------------------------------------------------------- */
+/* ---- input --------------------------------------------------------------- */
 
 struct input {
 	struct mailbox_job job;
@@ -127,8 +125,7 @@ static int make_input(void *arg)
 	return mailbox_write(&in->job, in->fd, 0);
 }
 
-/* ---- the run
- * ----------------------------------------------------------------------- */
+/* ---- the run ------------------------------------------------------------- */
 
 static void judge(const struct exit_status *s, struct arena *a,
 		  struct task_result *result)

@@ -73,8 +73,7 @@ int bind_inet(const struct bind_address *a, struct why *why)
 	return why_fail(why, fd, "bind %s: %s", text, strerror(-fd));
 }
 
-/* ---- Unix sockets
- * ------------------------------------------------------------ */
+/* ---- Unix sockets -------------------------------------------------------- */
 
 /* The folders of sockets belong to mail_owner, so root must not follow what
  * may be put there: the work is done with mail_owner's ids. */

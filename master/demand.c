@@ -17,8 +17,7 @@
 
 enum { SPACING_MS = 100 };
 
-/* ---- listening
- * ------------------------------------------------------------------- */
+/* ---- listening ----------------------------------------------------------- */
 
 static struct entry_socket *find_inet(const struct entry *e,
 				      const struct bind_address *a)
@@ -124,8 +123,7 @@ int entry_listen(struct entry *e, const struct master_entry *row,
 	return listen_unix(e, row, why);
 }
 
-/* ---- waiting for a first connection
- * -------------------------------------------------- */
+/* ---- waiting for a first connection -------------------------------------- */
 
 unsigned entry_serving(const struct entry *e)
 {
@@ -212,8 +210,7 @@ void entry_drop_socket(struct entry *e, size_t i)
 	fiber_cancel(s->fiber);
 }
 
-/* ---- wake-up calls
- * ---------------------------------------------------------------------- */
+/* ---- wake-up calls ------------------------------------------------------- */
 
 /* Connect to our own socket and leave a byte there, as for Postfix. */
 static void ring(const struct entry_socket *s)
@@ -250,8 +247,7 @@ static void wakeup_main(void *arg)
 	entry_reap(e);
 }
 
-/* ---- beginning and end
- * -------------------------------------------------------------------- */
+/* ---- beginning and end --------------------------------------------------- */
 
 int entry_start(struct entry *e)
 {

@@ -12,8 +12,7 @@
 
 enum { PATH_LENGTH_MAX = 4096, ARGUMENT_MAX = 1 << 20 };
 
-/* ---- the argument list
- * -------------------------------------------------------- */
+/* ---- the argument list --------------------------------------------------- */
 
 static bool add(struct entry *e, struct str text)
 {
@@ -72,8 +71,7 @@ static bool add_arguments(struct entry *e, const struct entry_wish *wish,
 	return ok;
 }
 
-/* ---- the file
- * ---------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------ */
 
 static char *join(struct str folder, struct str name)
 {

@@ -22,8 +22,7 @@
 
 enum { PATH_LENGTH_MAX = 4096 };
 
-/* ---- the command line
- * -------------------------------------------------------------- */
+/* ---- the command line ---------------------------------------------------- */
 
 static const char usage[] =
 	"usage: master [-ditvw] [-c config_dir] [-e seconds]\n"
@@ -141,8 +140,7 @@ static void take_locks(const struct master *m)
 		log_fatal("%s", why.text);
 }
 
-/* ---- the background
- * ------------------------------------------------------------------ */
+/* ---- the background ------------------------------------------------------ */
 
 /* In the parent: wait for the byte, or for the end, and exit accordingly. */
 NO_RETURN static void wait_for_child(int ready)

@@ -30,8 +30,7 @@ struct run {
 	struct why why;
 };
 
-/* ---- children
- * --------------------------------------------------------------------- */
+/* ---- children ------------------------------------------------------------ */
 
 static void on_child(int signo, void *arg)
 {
@@ -78,8 +77,7 @@ static void kill_everybody(struct master *m)
 	}
 }
 
-/* ---- systemd
- * ------------------------------------------------------------------------ */
+/* ---- systemd ------------------------------------------------------------- */
 
 /* Tell the service manager that started us, if there is one. */
 static void notify(const char *what)

@@ -83,8 +83,7 @@ void master_open_log(struct master *m)
 	m->log = fd;
 }
 
-/* ---- environment
- * ---------------------------------------------------------------- */
+/* ---- environment --------------------------------------------------------- */
 
 enum { ENVIRONMENT_MAX = 256 };
 

@@ -174,8 +174,7 @@ static int add_joined(struct update *u)
 	return error;
 }
 
-/* ---- what is gone
- * ------------------------------------------------------------------ */
+/* ---- what is gone -------------------------------------------------------- */
 
 /* Whether the file still has a row of that name whose socket `s` can be. */
 static bool is_wanted(const struct master *m, const struct entry_socket *s)

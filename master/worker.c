@@ -28,8 +28,7 @@ enum {
 	FULL_EVERY_MS = 1000 * 1000,
 };
 
-/* ---- what a worker says
- * ---------------------------------------------------------- */
+/* ---- what a worker says -------------------------------------------------- */
 
 static void warn_full(struct entry *e)
 {
@@ -149,8 +148,7 @@ static int listen_to(struct master *m, const struct worker *w)
 	return -ENOMEM;
 }
 
-/* ---- starting
- * ------------------------------------------------------------------------ */
+/* ---- starting ------------------------------------------------------------ */
 
 static int find_slot(const struct entry *e)
 {

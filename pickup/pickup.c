@@ -47,8 +47,7 @@ struct pickup_job {
 	char name[NAME_MAX_BYTES + 1];
 };
 
-/* ---- one file
- * ------------------------------------------------------------------- */
+/* ---- one file ------------------------------------------------------------ */
 
 static void take_one(void *arg)
 {
@@ -109,8 +108,7 @@ static int look_at(struct pickup *p, const char *name)
 	return start_one(p, name);
 }
 
-/* ---- a scan
- * ------------------------------------------------------------------------ */
+/* ---- a scan -------------------------------------------------------------- */
 
 static void scan_once(struct pickup *p)
 {
@@ -144,8 +142,7 @@ static void scan(struct pickup *p)
 	p->scanning = false;
 }
 
-/* ---- the daemon
- * ---------------------------------------------------------------------- */
+/* ---- the daemon ---------------------------------------------------------- */
 
 /* receive_override_options, as far as it concerns us. */
 static unsigned override_flags(const struct conf *conf)

@@ -29,8 +29,7 @@ struct half_site {
  * Returns the exit status. */
 int half_run(const struct half_site *site, struct handover *h);
 
-/* ---- the session on descriptors, for tests too ----------------------------
- */
+/* ---- the session on descriptors, for tests too --------------------------- */
 
 struct mailbox;
 struct session_sums;

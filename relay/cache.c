@@ -82,8 +82,7 @@ void cache_close(struct cache *c)
 	free(c);
 }
 
-/* ---- sweeping --------------------------------------------------------------
- */
+/* ---- sweeping ------------------------------------------------------------ */
 
 static int64_t limit_of(const struct cache *c)
 {
@@ -143,8 +142,7 @@ void cache_flush(struct cache *c)
 	c->flushing = true;
 }
 
-/* ---- keys ------------------------------------------------------------------
- */
+/* ---- keys ---------------------------------------------------------------- */
 
 void cache_enter(struct cache *c, struct str key)
 {
@@ -192,8 +190,7 @@ struct session *cache_take(struct cache *c, struct str key)
 	return NULL;
 }
 
-/* ---- keeping ---------------------------------------------------------------
- */
+/* ---- keeping ------------------------------------------------------------- */
 
 static bool is_listed(struct str list, struct str nexthop)
 {

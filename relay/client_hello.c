@@ -9,8 +9,7 @@
 
 enum { RESPONSE_MAX = 12288 }; /* RFC 4954 section 4 */
 
-/* ---- what the server can do ------------------------------------------------
- */
+/* ---- what the server can do ---------------------------------------------- */
 
 static const struct {
 	struct str word;
@@ -80,8 +79,7 @@ static void take_features(struct client *c, struct str text)
 	}
 }
 
-/* ---- steps -----------------------------------------------------------------
- */
+/* ---- steps --------------------------------------------------------------- */
 
 static enum client_action say_hello(struct client *c, enum client_stage stage)
 {
@@ -152,8 +150,7 @@ static enum client_action after_hello(struct client *c)
 		STR_ARG(c->opts.peer));
 }
 
-/* ---- replies ---------------------------------------------------------------
- */
+/* ---- replies ------------------------------------------------------------- */
 
 static enum client_action refused(struct client *c, enum client_fate fate)
 {
@@ -283,8 +280,7 @@ enum client_action client_on_hello_reply(struct client *c,
 				 STR_ARG(c->opts.peer));
 }
 
-/* ---- TLS -------------------------------------------------------------------
- */
+/* ---- TLS ----------------------------------------------------------------- */
 
 enum client_action client_tls_is_on(struct client *c)
 {

@@ -12,8 +12,7 @@
 
 enum { WINDOW_MAX = 8 * 1024, XTEXT_MAX = 4096 };
 
-/* ---- commands --------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------ */
 
 static size_t place_of_data(const struct client *c)
 {
@@ -118,8 +117,7 @@ static enum client_stage stage_of(const struct client *c, size_t place)
 	return place == place_of_data(c) ? STAGE_DATA : STAGE_RCPT;
 }
 
-/* ---- going on --------------------------------------------------------------
- */
+/* ---- going on ------------------------------------------------------------ */
 
 /* The transaction is over. */
 static enum client_action finish(struct client *c)
@@ -201,8 +199,7 @@ enum client_action client_begin(struct client *c, struct client_transaction *t)
 	return go_on(c);
 }
 
-/* ---- replies to the envelope -----------------------------------------------
- */
+/* ---- replies to the envelope --------------------------------------------- */
 
 static void on_mail(struct client *c, const struct reply *r)
 {
@@ -260,8 +257,7 @@ static enum client_action on_data(struct client *c, const struct reply *r)
 	return finish(c);
 }
 
-/* ---- the message -----------------------------------------------------------
- */
+/* ---- the message --------------------------------------------------------- */
 
 enum client_action client_content_sent(struct client *c)
 {

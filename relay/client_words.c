@@ -64,8 +64,7 @@ static void format_dsn(char room[ENHANCED_TEXT_MAX], const struct reply *r,
 	(void)enhanced_text(&e, room);
 }
 
-/* ---- failures --------------------------------------------------------------
- */
+/* ---- failures ------------------------------------------------------------ */
 
 static enum client_action set_failure(struct client *c, enum client_fate fate)
 {
@@ -113,8 +112,7 @@ enum client_action client_fail_reply(struct client *c, enum client_fate fate,
 	return set_failure(c, fate);
 }
 
-/* ---- verdicts --------------------------------------------------------------
- */
+/* ---- verdicts ------------------------------------------------------------ */
 
 static enum client_fate fate_of(const struct reply *r)
 {

@@ -41,8 +41,7 @@ struct attempt {
 	struct str relay_text;
 };
 
-/* ---- reporting -------------------------------------------------------------
- */
+/* ---- reporting ----------------------------------------------------------- */
 
 static enum outcome_action action_of(const struct attempt *a,
 				     enum client_fate fate)
@@ -124,8 +123,7 @@ static void log_text(const struct attempt *a, struct str text)
 		 STR_ARG(a->job->request.id), STR_ARG(text));
 }
 
-/* ---- one transaction -------------------------------------------------------
- */
+/* ---- one transaction ----------------------------------------------------- */
 
 /* The transaction for all open recipients.  Returns: false: no memory. */
 static bool fill_transaction(struct attempt *a, struct client_transaction *t)
@@ -177,8 +175,7 @@ static void take_verdicts(struct attempt *a, const struct client_transaction *t,
 	}
 }
 
-/* ---- one host --------------------------------------------------------------
- */
+/* ---- one host ------------------------------------------------------------ */
 
 /* Where we are with a host. */
 struct visit {
@@ -336,8 +333,7 @@ static bool prepare_visit(struct attempt *a, struct visit *v)
 	return false;
 }
 
-/* ---- all hosts -------------------------------------------------------------
- */
+/* ---- all hosts ----------------------------------------------------------- */
 
 static void visit_all(struct attempt *a)
 {

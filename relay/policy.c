@@ -12,8 +12,7 @@
 
 enum { NAMES_MOST = 16, VALUE_MAX = 4096 };
 
-/* ---- levels ----------------------------------------------------------------
- */
+/* ---- levels -------------------------------------------------------------- */
 
 bool relay_level_parse(const struct relay *r, struct str word,
 		       struct relay_level *out)
@@ -170,8 +169,7 @@ static int ask_security(struct relay *r, const struct relay_question *q,
 	return 0;
 }
 
-/* ---- logins ----------------------------------------------------------------
- */
+/* ---- logins -------------------------------------------------------------- */
 
 /* The first key that is there: sender, host, host:port, next hop. */
 static enum table_answer find_password(struct relay *r,

@@ -67,8 +67,7 @@ static int take_words(struct relay *r, struct why *why)
 	return error;
 }
 
-/* ---- TLS -------------------------------------------------------------------
- */
+/* ---- TLS ----------------------------------------------------------------- */
 
 static int open_tls(struct relay *r, bool must, struct tls_client **out,
 		    struct why *why)
@@ -113,8 +112,7 @@ static int open_both_tls(struct relay *r, struct why *why)
 	return error;
 }
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 static int open_tables(struct relay *r, struct why *why)
 {

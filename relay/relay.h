@@ -62,8 +62,7 @@ MUST_USE bool relay_level_parse(const struct relay *r, struct str word,
 /* Bring one request to its hosts; as delivery_agent.deliver. */
 void relay_deliver(struct delivery_job *job, void *ctx);
 
-/* ---- policy.c: how to talk to one host -------------------------------------
- */
+/* ---- policy.c: how to talk to one host ----------------------------------- */
 
 struct relay_policy {
 	enum tls_level level;

@@ -37,8 +37,7 @@ struct str host_path(const struct delivery_host *host)
 	return STR("");
 }
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 static bool set_names(struct session *s, const struct delivery_host *host)
 {
@@ -158,8 +157,7 @@ void session_quit(struct session *s)
 	session_free(s);
 }
 
-/* ---- connecting ------------------------------------------------------------
- */
+/* ---- connecting ---------------------------------------------------------- */
 
 static int connect_host(struct session *s, const struct delivery_host *host,
 			int *fd)
@@ -198,8 +196,7 @@ int session_connect(struct session *s, const struct delivery_host *host)
 	return error;
 }
 
-/* ---- TLS -------------------------------------------------------------------
- */
+/* ---- TLS ----------------------------------------------------------------- */
 
 static bool start_tls(struct session *s)
 {
@@ -226,8 +223,7 @@ static bool start_tls(struct session *s)
 	return true;
 }
 
-/* ---- the message -----------------------------------------------------------
- */
+/* ---- the message --------------------------------------------------------- */
 
 /* Where the bytes of a message come from and go to. */
 struct pump {
@@ -303,8 +299,7 @@ static enum client_action send_content(struct session *s,
 	return action;
 }
 
-/* ---- the talk --------------------------------------------------------------
- */
+/* ---- the talk ------------------------------------------------------------ */
 
 static int64_t patience(const struct session *s)
 {

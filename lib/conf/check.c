@@ -33,8 +33,7 @@ static int stop(const struct check *k, const char *name, struct str value,
 			conf_dir(k->conf), name, STR_ARG(value), what);
 }
 
-/* ---- names
- * -------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------- */
 
 static int check_names(const struct check *k)
 {
@@ -60,8 +59,7 @@ static int check_names(const struct check *k)
 	return 0;
 }
 
-/* ---- accounts
- * ------------------------------------------------------------------ */
+/* ---- accounts ------------------------------------------------------------ */
 
 static const struct passwd *account(struct str name)
 {
@@ -135,8 +133,7 @@ static int check_accounts(const struct check *k)
 	return 0;
 }
 
-/* ---- limits
- * --------------------------------------------------------------------- */
+/* ---- limits -------------------------------------------------------------- */
 
 /* A site that does not use the delivery agent which reads `name` is not
  * concerned, so this does not stop the system. */
@@ -172,8 +169,7 @@ static int check_limits(const struct check *k)
 	return error;
 }
 
-/* ---- restrictions
- * ----------------------------------------------------------------- */
+/* ---- restrictions -------------------------------------------------------- */
 
 static int check_classes(const struct check *k)
 {
@@ -232,8 +228,7 @@ static int check_relaying(const struct check *k)
 			conf_dir(k->conf));
 }
 
-/* ---- odd things
- * ---------------------------------------------------------------------- */
+/* ---- odd things ---------------------------------------------------------- */
 
 static void warn_entry(const struct check *k, const struct conf_entry *e)
 {

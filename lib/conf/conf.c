@@ -33,8 +33,7 @@ const char *conf_dir(const struct conf *c)
 	return c->dir;
 }
 
-/* ---- reading
- * ----------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 /* Set `name`; *earlier is the value it had, p NULL if none. */
 static int put_entry(struct conf *c, struct str name, struct str value,
@@ -190,8 +189,7 @@ void conf_free(struct conf *c)
 	arena_free(c->arena);
 }
 
-/* ---- asking
- * --------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------- */
 
 bool conf_is_set(const struct conf *c, struct str name)
 {
@@ -286,8 +284,7 @@ int conf_str(const struct conf *c, struct str name, struct str *out,
 	return out->p == NULL ? why_fail(why, -ENOMEM, "out of memory") : 0;
 }
 
-/* ---- names that are made at run time
- * ------------------------------------------------- */
+/* ---- names that are made at run time ------------------------------------- */
 
 /* The expanded value of `name`, if it is set and not empty. */
 static bool value_if_set(const struct conf *c, struct str name, struct buf *out)
@@ -356,8 +353,7 @@ bool conf_bool(const struct conf *c, struct str name, bool fallback)
 	return answer;
 }
 
-/* ---- looking at all of it
- * --------------------------------------------------------------- */
+/* ---- looking at all of it ------------------------------------------------ */
 
 const struct known *conf_known(const struct conf *c, struct str name)
 {

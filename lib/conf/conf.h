@@ -169,8 +169,7 @@ MUST_USE int conf_split_assignment(struct str text, struct str *name,
  * Fills: *order (<0, 0, >0).  Returns 0 or -EINVAL. */
 MUST_USE int conf_compare_levels(struct str a, struct str b, int *order);
 
-/* ---- looking at all of it (postconf, check) --------------------------------
- */
+/* ---- looking at all of it (postconf, check) ------------------------------ */
 
 /* What we know about a name without reading any file. */
 struct known {

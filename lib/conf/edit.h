@@ -15,8 +15,7 @@ struct buf;
 struct edit_file;
 struct why;
 
-/* ---- the file --------------------------------------------------------------
- */
+/* ---- the file ------------------------------------------------------------ */
 
 /* Begin to edit the file at `path` (links are followed): nobody else edits it
  * until commit or abandon.
@@ -39,8 +38,7 @@ MUST_USE int edit_commit(struct edit_file *f, struct str text, struct why *why);
 /* Leave the file as it is.  NULL is allowed. */
 void edit_abandon(struct edit_file *f);
 
-/* ---- main.cf
- * ----------------------------------------------------------------- */
+/* ---- main.cf ------------------------------------------------------------- */
 
 enum edit_mode {
 	EDIT_SET,     /* name = value; new ones go to the end */
@@ -59,8 +57,7 @@ struct edit {
 MUST_USE int edit_main(struct str text, enum edit_mode mode, struct edit *edits,
 		       size_t count, struct buf *out);
 
-/* ---- master.cf
- * --------------------------------------------------------------- */
+/* ---- master.cf ----------------------------------------------------------- */
 
 /* Write `text` onto the end of *out, with the logical line that begins at
  * physical line `line` changed: replaced by `with` (EDIT_SET, one or more

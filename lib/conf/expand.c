@@ -25,8 +25,7 @@ struct expand {
 
 static int expand_text(struct expand *e, struct str text);
 
-/* ---- pieces ----------------------------------------------------------------
- */
+/* ---- pieces -------------------------------------------------------------- */
 
 static bool is_name_byte(char c)
 {
@@ -92,8 +91,7 @@ static int expected(struct expand *e, const char *what, struct str at)
 			STR_ARG(str_first(at, 40)));
 }
 
-/* ---- comparison -------------------------------------------------------------
- */
+/* ---- comparison ---------------------------------------------------------- */
 
 enum operator_bit {
 	OP_LESS = 1 << 0,
@@ -216,8 +214,7 @@ static int relation(struct expand *e, struct str *s, bool *holds)
 	return 0;
 }
 
-/* ---- names and conditions
- * ----------------------------------------------------- */
+/* ---- names and conditions ------------------------------------------------ */
 
 /* Expand what stands after "?" or ":" (operator included in `rest`), for a
  * condition that holds or not. */

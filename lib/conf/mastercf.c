@@ -50,8 +50,7 @@ static int no_memory(const struct reading *r)
 	return why_fail(r->why, -ENOMEM, "%s: out of memory", r->path);
 }
 
-/* ---- columns
- * ------------------------------------------------------------------ */
+/* ---- columns ------------------------------------------------------------- */
 
 static int read_flag(const struct reading *r, enum master_column column,
 		     bool fallback, bool *out)
@@ -139,8 +138,7 @@ static int read_columns(const struct reading *r)
 	return error;
 }
 
-/* ---- the command
- * ---------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------- */
 
 /* Split `text` into e->words. */
 static int read_words(const struct reading *r, struct str text)
@@ -232,8 +230,7 @@ static int read_command(const struct reading *r)
 	return error < 0 ? error : 0;
 }
 
-/* ---- entries
- * ---------------------------------------------------------------------- */
+/* ---- entries ------------------------------------------------------------- */
 
 static int append(struct mastercf *m, struct master_entry *e)
 {

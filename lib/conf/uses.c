@@ -40,8 +40,7 @@ struct uses {
 	bool failed;	   /* out of memory */
 };
 
-/* ---- names of services
- * ---------------------------------------------------------- */
+/* ---- names of services --------------------------------------------------- */
 
 static const struct {
 	const char *suffix;
@@ -120,8 +119,7 @@ static void find_service_names(struct uses *u, const struct master_entry *e)
 				 "$command_time_limit");
 }
 
-/* ---- names in values
- * -------------------------------------------------------------- */
+/* ---- names in values ----------------------------------------------------- */
 
 static void look_at(struct uses *u, struct str text);
 
@@ -283,8 +281,7 @@ static void look_at_classes(struct uses *u, struct str list)
 	}
 }
 
-/* ---- all of it
- * ----------------------------------------------------------------------- */
+/* ---- all of it ----------------------------------------------------------- */
 
 static void look_at_parameter(struct uses *u, struct str name)
 {

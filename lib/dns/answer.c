@@ -36,8 +36,7 @@ struct record {
 	struct str data;
 };
 
-/* ---- names -----------------------------------------------------------------
- */
+/* ---- names --------------------------------------------------------------- */
 
 static bool is_plain(char c)
 {
@@ -135,8 +134,7 @@ static bool read_name(struct walk *w, char text[DNS_NAME_MAX])
 	return usable;
 }
 
-/* ---- records ---------------------------------------------------------------
- */
+/* ---- records ------------------------------------------------------------- */
 
 /* Read the record at w->at and go behind it. */
 static bool read_record(struct walk *w, struct record *r)
@@ -206,8 +204,7 @@ static bool is_at(const struct record *r, struct str name)
 	return r->class_ == CLASS_IN && str_eq_nocase(str_of_c(r->owner), name);
 }
 
-/* ---- aliases ---------------------------------------------------------------
- */
+/* ---- aliases ------------------------------------------------------------- */
 
 /* Where the alias `name` leads: into `to`.  Returns false when it is none. */
 static bool find_alias(struct walk w, unsigned answers, struct str name,
@@ -321,8 +318,7 @@ static int take_record(const struct walk *w, const struct record *r,
 	return 1;
 }
 
-/* ---- the message -----------------------------------------------------------
- */
+/* ---- the message --------------------------------------------------------- */
 
 static int take_answers(struct walk *w, unsigned answers, enum dns_type type,
 			struct arena *a, struct answer *out)

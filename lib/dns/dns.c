@@ -23,8 +23,7 @@ enum {
 	ABSENT_TTL_MOST = 3600,
 };
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 int dns_open(const struct dns_opts *opts, struct dns **out, struct why *why)
 {
@@ -73,8 +72,7 @@ void dns_close(struct dns *d)
 	free(d);
 }
 
-/* ---- entries ---------------------------------------------------------------
- */
+/* ---- entries ------------------------------------------------------------- */
 
 struct dns_entry *entry_hold(struct dns_entry *e)
 {
@@ -194,8 +192,7 @@ void entry_settle_found(struct dns_entry *e, uint32_t ttl)
 	settle(e, DNS_FOUND, ttl);
 }
 
-/* ---- the cache -------------------------------------------------------------
- */
+/* ---- the cache ----------------------------------------------------------- */
 
 static bool is_over_full(const struct dns *d)
 {
@@ -242,8 +239,7 @@ static void keep(struct dns *d, struct dns_entry *e)
 	make_room(d);
 }
 
-/* ---- asking ----------------------------------------------------------------
- */
+/* ---- asking -------------------------------------------------------------- */
 
 /* Begin to find out.  Gives: an entry, settled or on its way; NULL: no
  * memory. */
@@ -325,8 +321,7 @@ void dns_result_release(struct dns_result *r)
 	*r = (struct dns_result){.answer = DNS_LATER};
 }
 
-/* ---- by type ---------------------------------------------------------------
- */
+/* ---- by type ------------------------------------------------------------- */
 
 enum dns_answer dns_mx(struct dns *d, struct str name, int64_t deadline,
 		       struct dns_result *out)

@@ -40,8 +40,7 @@ struct hosts {
 	size_t count;
 };
 
-/* ---- reading it ------------------------------------------------------------
- */
+/* ---- reading it ---------------------------------------------------------- */
 
 static bool parse_address(struct str text, int *family, uint8_t address[16])
 {
@@ -124,8 +123,7 @@ static void look(struct hosts *h)
 	close(fd);
 }
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 int hosts_open(struct hosts **out)
 {
@@ -149,8 +147,7 @@ void hosts_close(struct hosts *h)
 	free(h);
 }
 
-/* ---- answering -------------------------------------------------------------
- */
+/* ---- answering ----------------------------------------------------------- */
 
 static bool has_name(struct str names, struct str name)
 {
@@ -245,8 +242,7 @@ bool hosts_answer(struct hosts *h, struct dns_entry *e)
 	return settled;
 }
 
-/* ---- reverse names ---------------------------------------------------------
- */
+/* ---- reverse names ------------------------------------------------------- */
 
 bool dns_reverse_name(struct str address, char text[80])
 {

@@ -54,8 +54,7 @@ struct wire_socket {
 	struct fiber *fiber;
 };
 
-/* ---- sockets ---------------------------------------------------------------
- */
+/* ---- sockets ------------------------------------------------------------- */
 
 static void socket_fiber(void *arg)
 {
@@ -131,8 +130,7 @@ static void on_wish(void *data, ares_socket_t fd, int readable, int writable)
 		watch_socket(w, fd, events);
 }
 
-/* ---- time ------------------------------------------------------------------
- */
+/* ---- time ---------------------------------------------------------------- */
 
 static void driver_fiber(void *arg)
 {
@@ -152,8 +150,7 @@ static void driver_fiber(void *arg)
 	w->driver = NULL;
 }
 
-/* ---- the channel -----------------------------------------------------------
- */
+/* ---- the channel --------------------------------------------------------- */
 
 static int open_channel(struct wire *w, ares_channel *out, struct why *why)
 {
@@ -206,8 +203,7 @@ static void look_at_conf(struct wire *w)
 	w->channel = fresh;
 }
 
-/* ---- servers ---------------------------------------------------------------
- */
+/* ---- servers ------------------------------------------------------------- */
 
 /* Take "192.0.2.1:5353", "[2001:db8::1]:5353" and the like apart.
  * Fills: *port with 0 when there is none. */
@@ -272,8 +268,7 @@ static int take_servers(struct wire *w, struct str list, struct why *why)
 	return 0;
 }
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 int wire_open(const struct dns_opts *opts, struct wire **out, struct why *why)
 {
@@ -321,8 +316,7 @@ void wire_close(struct wire *w)
 	free(w);
 }
 
-/* ---- questions -------------------------------------------------------------
- */
+/* ---- questions ----------------------------------------------------------- */
 
 static void settle_failure(struct dns_entry *e, int status)
 {

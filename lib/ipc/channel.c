@@ -49,8 +49,7 @@ struct channel {
 	bool broken;
 };
 
-/* ---- descriptors in a row --------------------------------------------------
- */
+/* ---- descriptors in a row ------------------------------------------------ */
 
 static bool fds_put(struct fd_queue *q, const int *fds, unsigned count)
 {
@@ -94,8 +93,7 @@ static void fds_release(struct fd_queue *q)
 	*q = (struct fd_queue){0};
 }
 
-/* ---- what moves the bytes (struct stream_io) --------------------------------
- */
+/* ---- what moves the bytes (struct stream_io) ----------------------------- */
 
 union control {
 	struct cmsghdr align;
@@ -202,8 +200,7 @@ static const struct stream_io channel_io = {
 	.close = channel_io_close,
 };
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 /* Takes: s. */
 static int open_stream(struct stream *s, struct channel **out)
@@ -299,8 +296,7 @@ bool channel_is_congested(const struct channel *ch)
 	return ch->out.n > OUT_MAX / 4 || ch->out_fds.count > FDS_WAITING / 4;
 }
 
-/* ---- sending ---------------------------------------------------------------
- */
+/* ---- sending ------------------------------------------------------------- */
 
 /* Wait until more can be sent. */
 static int wait_to_send(struct channel *ch, ssize_t put, int64_t deadline)
@@ -424,8 +420,7 @@ int channel_send(struct channel *ch, const struct buf *frame, const int *fds,
 	return error != 0 ? error : channel_drain(ch, deadline);
 }
 
-/* ---- receiving -------------------------------------------------------------
- */
+/* ---- receiving ----------------------------------------------------------- */
 
 bool channel_has_input(const struct channel *ch)
 {

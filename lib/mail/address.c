@@ -74,8 +74,7 @@ static bool is_dot_atom(struct str s)
 	return !dot;
 }
 
-/* ---- the internal form ----------------------------------------------------
- */
+/* ---- the internal form --------------------------------------------------- */
 
 bool mail_address_split(struct str addr, struct str *local, struct str *domain)
 {
@@ -205,8 +204,7 @@ bool mail_address_split_extension(struct str local,
 	return true;
 }
 
-/* ---- paths ----------------------------------------------------------------
- */
+/* ---- paths --------------------------------------------------------------- */
 
 enum { PATH_ANGLE = 1 }; /* it stood between "<" and ">" */
 

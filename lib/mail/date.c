@@ -10,8 +10,7 @@ static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed",
 static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
 				   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/* ---- writing ----------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------- */
 
 /* The zone's name in parentheses, when it is one that needs no quoting. */
 static void put_zone_name(struct buf *b, const char *name)
@@ -56,8 +55,7 @@ bool date_put_short(struct buf *b, time_t when)
 			tm.tm_sec);
 }
 
-/* ---- reading ----------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 /* The next token that is neither space nor comment. */
 static struct token next(struct str *s)

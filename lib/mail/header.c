@@ -17,8 +17,7 @@ enum { STAGE_LINE, STAGE_FIELD, STAGE_REST };
 const struct byteset header_name_bytes = {
 	{RANGE(33, 63) & ~(UINT64_C(1) << ':'), RANGE(0, 126 - 64), 0, 0}};
 
-/* ---- one field ------------------------------------------------------------
- */
+/* ---- one field ----------------------------------------------------------- */
 
 /* Eat "name:" from *s; blanks may stand before the colon (RFC 5322 4.5). */
 static bool eat_name(struct str *s, struct str *name)
@@ -54,8 +53,7 @@ bool header_parse(struct str raw, struct header_field *field)
 	return true;
 }
 
-/* ---- piece by piece ---------------------------------------------------------
- */
+/* ---- piece by piece ------------------------------------------------------ */
 
 void header_scan_init(struct header_scan *scan, size_t max)
 {
@@ -277,8 +275,7 @@ int header_scan_finish(struct header_scan *scan, struct header_field *field)
 	return give(scan, event, held, field);
 }
 
-/* ---- text -------------------------------------------------------------------
- */
+/* ---- text ---------------------------------------------------------------- */
 
 bool header_unfold(struct buf *b, struct str text)
 {
@@ -328,8 +325,7 @@ bool header_put(struct buf *b, struct str name, struct str value,
 	return !b->failed;
 }
 
-/* ---- which fields hold addresses
- * ---------------------------------------------- */
+/* ---- which fields hold addresses ----------------------------------------- */
 
 enum header_class header_class_of(struct str name, bool *resent)
 {

@@ -86,8 +86,7 @@ bool header_unfold(struct buf *b, struct str text);
 bool header_put(struct buf *b, struct str name, struct str value,
 		struct str eol);
 
-/* ---- which fields hold addresses ------------------------------------------
- */
+/* ---- which fields hold addresses ----------------------------------------- */
 
 enum header_class {
 	HEADER_CLASS_OTHER,

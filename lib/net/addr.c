@@ -30,8 +30,7 @@ static struct addr of_ipv6(const void *ip)
 	return a;
 }
 
-/* ---- text ------------------------------------------------------------------
- */
+/* ---- text ---------------------------------------------------------------- */
 
 /* The zone of a link-local address: "eth0", or a number. */
 static bool parse_scope(struct str zone, uint32_t *scope)
@@ -186,8 +185,7 @@ bool addr_put_reversed(const struct addr *a, struct buf *b)
 	return buf_put(b, str_of(text, n - 1));
 }
 
-/* ---- the system's form ------------------------------------------------------
- */
+/* ---- the system's form --------------------------------------------------- */
 
 struct addr addr_of_sockaddr(const struct sockaddr *sa)
 {
@@ -256,8 +254,7 @@ int addr_of_here(int fd, struct addr *out)
 	return 0;
 }
 
-/* ---- looking
- * ----------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------- */
 
 unsigned addr_bits(const struct addr *a)
 {

@@ -34,8 +34,7 @@ struct addr_text {
 	char z[ADDR_TEXT_MAX]; /* a C string */
 };
 
-/* ---- text -----------------------------------------------------------------
- */
+/* ---- text ---------------------------------------------------------------- */
 
 /* Read `text`, all of it: "192.0.2.1", "2001:db8::1" or, in brackets, either.
  * Fills:   *out, port 0, only on success. */
@@ -61,8 +60,7 @@ struct addr_text addr_text_port(const struct addr *a);
  * Returns false when `b` is full or `a` is ADDR_NONE. */
 bool addr_put_reversed(const struct addr *a, struct buf *b);
 
-/* ---- the system's form ------------------------------------------------------
- */
+/* ---- the system's form --------------------------------------------------- */
 
 /* Returns: the family is neither IPv4 nor IPv6: ADDR_NONE. */
 struct addr addr_of_sockaddr(const struct sockaddr *sa);
@@ -76,8 +74,7 @@ unsigned addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out);
 MUST_USE int addr_of_peer(int fd, struct addr *out);
 MUST_USE int addr_of_here(int fd, struct addr *out);
 
-/* ---- looking ---------------------------------------------------------------
- */
+/* ---- looking ------------------------------------------------------------- */
 
 /* Whether it is the same host; ports do not count. */
 bool addr_eq(const struct addr *a, const struct addr *b);

@@ -71,8 +71,7 @@ struct addr_text cidr_text(const struct cidr *c)
 	return text;
 }
 
-/* ---- lists
- * -------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------- */
 
 struct cidr_row {
 	struct cidr block;

@@ -28,8 +28,7 @@ bool cidr_has(const struct cidr *c, const struct addr *a);
 /* Append-ready text: "192.0.2.0/24", "[2001:db8::]/32" as mynetworks wants. */
 struct addr_text cidr_text(const struct cidr *c);
 
-/* ---- lists ------------------------------------------------------------------
- */
+/* ---- lists --------------------------------------------------------------- */
 
 struct cidr_list; /* in order; the first row that matches decides */
 

@@ -15,8 +15,7 @@
 
 enum { SOCKET_FLAGS = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC };
 
-/* ---- TCP -------------------------------------------------------------------
- */
+/* ---- TCP ----------------------------------------------------------------- */
 
 static int bind_tcp(int fd, const struct addr *at, int backlog)
 {
@@ -57,8 +56,7 @@ int listen_tcp(const struct addr *at, int backlog, int *fd, struct why *why)
 			addr_text_port(at).z, strerror(-error));
 }
 
-/* ---- Unix
- * ---------------------------------------------------------------------- */
+/* ---- Unix ---------------------------------------------------------------- */
 
 /* Make way, if what is there is a socket. */
 static int remove_old(const char *path)
@@ -114,8 +112,7 @@ int listen_unix(const struct listen_unix_opts *opts, int *fd, struct why *why)
 			strerror(-error));
 }
 
-/* ---- accepting
- * ------------------------------------------------------------------- */
+/* ---- accepting ----------------------------------------------------------- */
 
 /* Troubles of one connection that is gone already: accept(2). */
 static bool is_passing(int error)

@@ -114,8 +114,7 @@ int intake_envelope_map_sender(struct intake_envelope *e,
 	return rc;
 }
 
-/* ---- recipients
- * ------------------------------------------------------------------ */
+/* ---- recipients ---------------------------------------------------------- */
 
 /* Add a final recipient unless it is there already.  The same address for
  * another original counts as another, as duplicates are what one recipient
@@ -226,8 +225,7 @@ int intake_envelope_map(struct intake_envelope *e, struct rewrite_maps *m,
 	return rc;
 }
 
-/* ---- for the queue
- * ----------------------------------------------------------------- */
+/* ---- for the queue ------------------------------------------------------- */
 
 void intake_envelope_finish(struct intake_envelope *e, struct envelope *out)
 {

@@ -78,8 +78,7 @@ void intake_site_close(struct intake_site *site)
 	free(site);
 }
 
-/* ---- beginning
- * -------------------------------------------------------------------- */
+/* ---- beginning ----------------------------------------------------------- */
 
 /* Copies of every str of `origin`, in the arena. */
 static int copy_origin(struct intake *in, const struct intake_origin *origin)
@@ -184,8 +183,7 @@ int intake_prepend(struct intake *in, struct str header)
 	return keep_error(in, in->prepend.failed ? -ENOMEM : 0);
 }
 
-/* ---- the text
- * ----------------------------------------------------------------------- */
+/* ---- the text ------------------------------------------------------------ */
 
 /* RFC 5321 4.4. */
 static void put_received(struct intake *in, struct buf *out)
@@ -262,8 +260,7 @@ int intake_data(struct intake *in, struct str bytes)
 	return keep_error(in, rc);
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------ */
+/* ---- the end ------------------------------------------------------------- */
 
 static const struct {
 	int error;

@@ -46,8 +46,7 @@ MUST_USE int intake_site_open(const struct conf *conf,
 void intake_site_close(struct intake_site *site);
 DEFINE_CLEANUP(struct intake_site *, intake_site_close)
 
-/* ---- one message ------------------------------------------------------------
- */
+/* ---- one message --------------------------------------------------------- */
 
 enum intake_flag {
 	INTAKE_LOCAL = 1 << 0,	     /* complete header and addresses in it:

@@ -153,8 +153,7 @@ bool rewrite_has_recipient_maps(const struct rewrite_maps *m)
 	return !maps_is_empty(m->aliases) || !maps_is_empty(m->recipient_bcc);
 }
 
-/* ---- one address out of a table's value ------------------------------------
- */
+/* ---- one address out of a table's value ---------------------------------- */
 
 int rewrite_take_result(struct rewrite_maps *m, struct str found,
 			struct str asked, struct str ext, struct buf *out)
@@ -222,8 +221,7 @@ static int apply_maps(struct rewrite_maps *m, struct maps *maps,
 	return buf_put(address, buf_str(&result)) ? 0 : -ENOMEM;
 }
 
-/* ---- masquerading
- * ------------------------------------------------------------- */
+/* ---- masquerading -------------------------------------------------------- */
 
 /* Cut *domain back to the first of masquerade_domains that it is below of;
  * "!domain" in the list leaves it alone. */
@@ -264,8 +262,7 @@ static int masquerade(struct rewrite_maps *m, struct buf *address)
 	return buf_put(address, domain) ? 0 : -ENOMEM;
 }
 
-/* ---- all of it for one address
- * -------------------------------------------------- */
+/* ---- all of it for one address ------------------------------------------- */
 
 int rewrite_address(struct rewrite_maps *m, enum rewrite_class place,
 		    bool mapped, struct str address, struct buf *out)
@@ -284,8 +281,7 @@ int rewrite_address(struct rewrite_maps *m, enum rewrite_class place,
 	return rc;
 }
 
-/* ---- copies
- * ------------------------------------------------------------------------ */
+/* ---- copies -------------------------------------------------------------- */
 
 static int ask_bcc(struct rewrite_maps *m, struct maps *maps,
 		   struct str address, struct buf *out)

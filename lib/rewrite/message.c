@@ -56,8 +56,7 @@ void message_work_release(struct message_work *w)
 	header_scan_release(&w->scan);
 }
 
-/* ---- fields that are there
- * ---------------------------------------------------- */
+/* ---- fields that are there ----------------------------------------------- */
 
 static bool is_dropped(const struct message_work *w, struct str name)
 {
@@ -143,8 +142,7 @@ static int put_field(struct message_work *w, const struct header_field *field)
 	return queue_put(w->draft, field->raw);
 }
 
-/* ---- fields that are missing
- * ----------------------------------------------------- */
+/* ---- fields that are missing --------------------------------------------- */
 
 static void put_date(struct message_work *w, struct buf *out)
 {
@@ -243,8 +241,7 @@ static int put_missing(struct message_work *w)
 	return out.failed ? -ENOMEM : queue_put(w->draft, buf_str(&out));
 }
 
-/* ---- the flow
- * ------------------------------------------------------------------- */
+/* ---- the flow ------------------------------------------------------------ */
 
 /* "From " lines of mailboxes are no header fields, and would be taken for the
  * separator of a message in one. */

@@ -140,8 +140,7 @@ static void stack_retract(struct context *c)
 
 #endif
 
-/* ---- stacks ---------------------------------------------------------------
- */
+/* ---- stacks -------------------------------------------------------------- */
 
 static struct context *stack_map(void)
 {
@@ -223,8 +222,7 @@ void context_pool_free(void)
 		stack_unmap(c);
 }
 
-/* ---- changing places -------------------------------------------------------
- */
+/* ---- changing places ----------------------------------------------------- */
 
 /* The bottom frame of every stack. */
 static void stack_main(void)

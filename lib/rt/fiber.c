@@ -42,8 +42,7 @@ static struct {
 	unsigned count;
 } sched = {.ready = {&sched.ready, &sched.ready}};
 
-/* ---- life -----------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 static void fiber_main(void *arg)
 {
@@ -127,8 +126,7 @@ unsigned fiber_count(void)
 	return sched.count;
 }
 
-/* ---- waiting ---------------------------------------------------------------
- */
+/* ---- waiting ------------------------------------------------------------- */
 
 int fiber_may_wait(void)
 {
@@ -238,8 +236,7 @@ int fiber_sleep(int64_t deadline)
 	return error == -ETIMEDOUT ? 0 : error;
 }
 
-/* ---- waiting for each other ------------------------------------------------
- */
+/* ---- waiting for each other ---------------------------------------------- */
 
 void waitq_init(struct waitq *q)
 {

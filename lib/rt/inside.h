@@ -14,8 +14,7 @@
 #include "base/cc.h"
 #include "rt/fiber.h"
 
-/* ---- fiber.c --------------------------------------------------------------
- */
+/* ---- fiber.c ------------------------------------------------------------- */
 
 /* 0, or -ECANCELED when the running fiber may not wait any more. */
 MUST_USE int fiber_may_wait(void);
@@ -41,8 +40,7 @@ void fiber_expire(int64_t now);
 /* After fork(): there are no fibers, and none is running. */
 void fiber_forget_all(void);
 
-/* ---- loop.c ---------------------------------------------------------------
- */
+/* ---- loop.c -------------------------------------------------------------- */
 
 /* The loop; NULL when none is open. */
 uv_loop_t *inside_loop(void);
@@ -57,8 +55,7 @@ void inside_hold(int change);
 /* End a handle: stop it and free it when libuv lets go. */
 void inside_free_handle(uv_handle_t *handle);
 
-/* ---- child.c --------------------------------------------------------------
- */
+/* ---- child.c ------------------------------------------------------------- */
 
 /* After fork(), and at the end: nobody's children are waited for. */
 void child_forget_all(void);

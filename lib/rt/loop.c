@@ -68,8 +68,7 @@ void inside_free_handle(uv_handle_t *handle)
 		uv_close(handle, on_handle_closed);
 }
 
-/* ---- opening and closing ----------------------------------------------------
- */
+/* ---- opening and closing ------------------------------------------------- */
 
 int loop_open(struct why *why)
 {
@@ -180,8 +179,7 @@ void loop_close(void)
 		deadline_forget_all();
 }
 
-/* ---- running
- * ------------------------------------------------------------------ */
+/* ---- running ------------------------------------------------------------- */
 
 static void on_alarm(uv_timer_t *handle)
 {
@@ -230,8 +228,7 @@ void loop_stop(void)
 	loop.stopping = true;
 }
 
-/* ---- timers without a fiber
- * --------------------------------------------------- */
+/* ---- timers without a fiber ---------------------------------------------- */
 
 static void on_timer(uv_timer_t *handle)
 {

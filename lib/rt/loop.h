@@ -61,8 +61,7 @@ MUST_USE int fd_wait(int fd, enum fd_event event, int64_t deadline);
  * In a process without a running loop (a command) fn runs at once. */
 int offload(int (*fn)(void *arg), void *arg);
 
-/* ---- timers without a fiber -----------------------------------------------
- */
+/* ---- timers without a fiber ---------------------------------------------- */
 
 struct rt_timer;
 
@@ -72,8 +71,7 @@ MUST_USE struct rt_timer *rt_timer_every(int64_t ms, void (*fn)(void *arg),
 					 void *arg);
 void rt_timer_stop(struct rt_timer *t);
 
-/* ---- signals and children -------------------------------------------------
- */
+/* ---- signals and children ------------------------------------------------ */
 
 /* Call fn(signo, arg) in a fiber of its own each time signal `signo` arrives.
  */

@@ -39,8 +39,7 @@ struct run {
 	pid_t pid;
 };
 
-/* ---- pipes ------------------------------------------------------------------
- */
+/* ---- pipes --------------------------------------------------------------- */
 
 /* The child gets its ends as 0, 1 and 2: none of ours may be there. */
 static int move_up(int *fd)
@@ -101,8 +100,7 @@ static int open_input(struct run *r, int *theirs)
 	return error;
 }
 
-/* ---- starting ---------------------------------------------------------------
- */
+/* ---- starting ------------------------------------------------------------ */
 
 static int set_attributes(posix_spawnattr_t *attributes)
 {
@@ -164,8 +162,7 @@ static int spawn(struct run *r, int in, int out)
 	return error;
 }
 
-/* ---- feeding and keeping
- * ------------------------------------------------------ */
+/* ---- feeding and keeping ------------------------------------------------- */
 
 /* A program that does not read all of its input is not in error. */
 static void feed(void *arg)

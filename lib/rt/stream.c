@@ -33,8 +33,7 @@ static ssize_t fd_read(const struct stream *s, char *p, size_t n)
 	return got >= 0 ? got : -errno;
 }
 
-/* ---- life -----------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 int stream_open(int fd, size_t input_max, struct stream **out)
 {
@@ -100,8 +99,7 @@ void *stream_io_ctx(const struct stream *s)
 	return s->io_ctx;
 }
 
-/* ---- waiting --------------------------------------------------------------
- */
+/* ---- waiting ------------------------------------------------------------- */
 
 static void give_back_input(struct stream *s)
 {
@@ -122,8 +120,7 @@ int stream_wait(struct stream *s, int wants, int64_t deadline)
 	return watch_wait(&s->watch, wants, deadline);
 }
 
-/* ---- reading --------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 /* One try, without waiting.  Returns as stream_io.read. */
 static ssize_t try_read(struct stream *s, char *p, size_t n, int *wants)

@@ -171,8 +171,7 @@ int stream_flush(struct stream *s, int64_t deadline)
 	return flush_with(s, STR(""), deadline);
 }
 
-/* ---- files ----------------------------------------------------------------
- */
+/* ---- files --------------------------------------------------------------- */
 
 static int pread_full(int fd, char *p, size_t n, int64_t offset)
 {

@@ -36,8 +36,7 @@ bool sandbox_is_root(void)
 	return geteuid() == 0;
 }
 
-/* ---- one step each --------------------------------------------------------
- */
+/* ---- one step each ------------------------------------------------------- */
 
 static int enter_root(const char *root, struct why *why)
 {
@@ -96,8 +95,7 @@ static int set_limits(const struct sandbox *row, struct why *why)
 	return 0;
 }
 
-/* ---- the two ways down ------------------------------------------------------
- */
+/* ---- the two ways down --------------------------------------------------- */
 
 enum { GROUPS_MAX = 256 };
 
@@ -147,8 +145,7 @@ int sandbox_become(struct sandbox_ids ids, const gid_t *groups,
 	return error == 0 ? prove_gone(ids, why) : error;
 }
 
-/* ---- who is who
- * --------------------------------------------------------------- */
+/* ---- who is who ---------------------------------------------------------- */
 
 int sandbox_groups(const char *user, gid_t gid, gid_t *groups, size_t max,
 		   size_t *count)

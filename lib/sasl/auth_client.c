@@ -73,8 +73,7 @@ struct auth_exchange {
 	struct buf field;
 };
 
-/* ---- the connection's life
- * ------------------------------------------------------ */
+/* ---- the connection's life ----------------------------------------------- */
 
 static void connection_unref(struct connection *c)
 {
@@ -225,8 +224,7 @@ static void read_loop(void *arg)
 	connection_unref(c);
 }
 
-/* ---- connecting
- * ------------------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------- */
 
 /* Where `path` is.  Fills: *out, ADDR_NONE for a Unix socket. */
 static bool find_address(const char *path, struct addr *out)
@@ -396,8 +394,7 @@ enum auth_answer auth_client_mechs(struct auth_client *client, unsigned without,
 	return AUTH_YES;
 }
 
-/* ---- exchanges
- * ----------------------------------------------------------------------- */
+/* ---- exchanges ----------------------------------------------------------- */
 
 static int send_line(struct auth_exchange *x, struct buf *line,
 		     int64_t deadline)

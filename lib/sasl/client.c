@@ -37,8 +37,7 @@ struct sasl_client {
 	bool done;
 };
 
-/* ---- what may be used ------------------------------------------------------
- */
+/* ---- what may be used ---------------------------------------------------- */
 
 int sasl_forbid_parse(struct str list, unsigned *out, struct why *why)
 {
@@ -114,8 +113,7 @@ static const struct mech *choose(const struct sasl_client_opts *opts)
 	return NULL;
 }
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 static bool set(Gsasl_session *session, Gsasl_property property,
 		struct str value)
@@ -167,8 +165,7 @@ struct str sasl_client_mech(const struct sasl_client *c)
 	return str_of_c(c->mech->name);
 }
 
-/* ---- talking ---------------------------------------------------------------
- */
+/* ---- talking ------------------------------------------------------------- */
 
 static int step(struct sasl_client *c, const char *in, struct buf *out)
 {

@@ -21,8 +21,7 @@ enum {
 	QUIET_MS = 50, /* for what is on its way to a worker that ends */
 };
 
-/* ---- the end
- * ----------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 static bool has_work(const struct service_inside *in)
 {
@@ -106,8 +105,7 @@ unsigned service_sessions(const struct service_env *env)
 	return env->inside->session_count;
 }
 
-/* ---- master
- * ---------------------------------------------------------------------- */
+/* ---- master -------------------------------------------------------------- */
 
 void service_control_tell(struct service_env *env, char what)
 {
@@ -223,8 +221,7 @@ static void control_main(void *arg)
 		      in->args.alone ? SERVICE_STOPPING : SERVICE_DRAINING);
 }
 
-/* ---- signals and time
- * ---------------------------------------------------------------- */
+/* ---- signals and time ---------------------------------------------------- */
 
 static void on_signal(int signo, void *arg)
 {

@@ -26,8 +26,7 @@ enum {
 	PAUSE_MS = 500, /* after an error of accept() */
 };
 
-/* ---- one session ------------------------------------------------------------
- */
+/* ---- one session --------------------------------------------------------- */
 
 static void session_end(struct service_session *s)
 {
@@ -87,8 +86,7 @@ void service_sessions_cancel(struct service_env *env)
 	}
 }
 
-/* ---- places
- * --------------------------------------------------------------------- */
+/* ---- places -------------------------------------------------------------- */
 
 static void tell_sometimes(struct service_env *env, char what, int64_t *told)
 {
@@ -141,8 +139,7 @@ void service_slot_give(struct service_env *env)
 	waitq_wake_all(&in->work_q);
 }
 
-/* ---- accepting
- * --------------------------------------------------------------------- */
+/* ---- accepting ----------------------------------------------------------- */
 
 /* Whether accept() failed for a reason that is over the next time. */
 static bool is_passing(int error)

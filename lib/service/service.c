@@ -49,8 +49,7 @@ static void keep_from_children(int fd)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* ---- the steps, in order
- * -------------------------------------------------------- */
+/* ---- the steps, in order ------------------------------------------------- */
 
 static void begin_log(struct service_env *env)
 {
@@ -208,8 +207,7 @@ static int set_up(struct service_env *env, struct why *why)
 	return sandbox_enter(&how, why);
 }
 
-/* ---- serving
- * ------------------------------------------------------------------------- */
+/* ---- serving ------------------------------------------------------------- */
 
 static void first_fiber(void *arg)
 {

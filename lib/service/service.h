@@ -120,8 +120,7 @@ struct service {
 /* The whole life.  Returns the exit status. */
 int service_main(const struct service *service, int argc, char **argv);
 
-/* ---- for sessions
- * ------------------------------------------------------------- */
+/* ---- for sessions -------------------------------------------------------- */
 
 /* Whether the worker is to end: finish what runs, begin nothing new. */
 bool service_draining(const struct service_env *env);

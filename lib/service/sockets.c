@@ -15,8 +15,7 @@
 #include "net/listen.h"
 #include "service/inside.h"
 
-/* ---- from master
- * -------------------------------------------------------------- */
+/* ---- from master --------------------------------------------------------- */
 
 static int adopt(struct service_env *env, struct service_listening *l, int fd,
 		 const char *name, struct why *why)
@@ -60,8 +59,7 @@ static int adopt_all(struct service_env *env, struct why *why)
 	return 0;
 }
 
-/* ---- by hand
- * ------------------------------------------------------------------- */
+/* ---- by hand ------------------------------------------------------------- */
 
 static int listen_here(struct str text, int *fd, struct why *why)
 {

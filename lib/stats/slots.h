@@ -22,8 +22,7 @@ enum {
 	SLOTS_NAME_MAX = 96,
 };
 
-/* ---- for workers ------------------------------------------------------------
- */
+/* ---- for workers --------------------------------------------------------- */
 
 /* Count one more session in `slot` unless the service has `limit` of them
  * (0: no limit).  Two workers that reach for the last place at once may both
@@ -35,8 +34,7 @@ void slots_give(unsigned slot);
 /* Whether slots_take() would be refused now. */
 bool slots_full(unsigned slot, unsigned limit);
 
-/* ---- for master and for who looks at it
- * ---------------------------------------- */
+/* ---- for master and for who looks at it ---------------------------------- */
 
 /* Name service `service` ("smtp inet") and its limit.  An empty name: gone. */
 void slots_name(unsigned service, const char *name, unsigned limit);

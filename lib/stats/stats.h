@@ -46,8 +46,7 @@ bool stats_is_gauge(enum counter what);
 /* When master made the numbers: microseconds since 1970; 0: not shared. */
 int64_t stats_since_us(void);
 
-/* ---- for those who set it up -----------------------------------------------
- */
+/* ---- for those who set it up --------------------------------------------- */
 
 /* Make a new file `path` (mode 0640, replacing an old one) with all numbers
  * zero, and use it.

@@ -119,8 +119,7 @@ enum table_answer maps_ask_part(struct maps *m, struct str key,
 	return ask(m, key, true, value);
 }
 
-/* ---- addresses ------------------------------------------------------------
- */
+/* ---- addresses ----------------------------------------------------------- */
 
 /* One address being looked for. */
 struct search {
@@ -293,8 +292,7 @@ enum table_answer maps_find_address(struct maps *m, struct site *site,
 	return answer;
 }
 
-/* ---- domains, addresses of hosts -------------------------------------------
- */
+/* ---- domains, addresses of hosts ----------------------------------------- */
 
 enum table_answer maps_find_domain(struct maps *m, struct str domain, bool dot,
 				   struct buf *value)

@@ -208,8 +208,7 @@ bool matchlist_is_empty(const struct matchlist *m)
 	return m == NULL || m->count == 0;
 }
 
-/* ---- asking ----------------------------------------------------------------
- */
+/* ---- asking -------------------------------------------------------------- */
 
 static enum table_answer ask_table(struct element *e, struct str key)
 {

@@ -174,8 +174,7 @@ static int set_result(struct reading *r, struct rule *rule, struct str text,
 	return 0;
 }
 
-/* ---- reading rules --------------------------------------------------------
- */
+/* ---- reading rules ------------------------------------------------------- */
 
 static int append(struct reading *r, const struct rule *rule)
 {
@@ -334,8 +333,7 @@ int rules_open(struct table *t, const struct rules_kind *kind, struct str name,
 	return 0;
 }
 
-/* ---- asking ----------------------------------------------------------------
- */
+/* ---- asking -------------------------------------------------------------- */
 
 static void put_result(const struct rule *rule, struct str key,
 		       const struct rules_group *groups, struct buf *value)

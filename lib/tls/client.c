@@ -53,8 +53,7 @@ bool tls_level_parse(struct str word, enum tls_level *out)
 	return false;
 }
 
-/* ---- sessions --------------------------------------------------------------
- */
+/* ---- sessions ------------------------------------------------------------ */
 
 static void forget_all(struct sessions *store)
 {
@@ -150,8 +149,7 @@ static void set_up_sessions(SSL_CTX *context, void *arg)
 	SSL_CTX_sess_set_new_cb(context, on_session);
 }
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 int tls_client_open(const struct tls_client_opts *opts, struct tls_client **out,
 		    struct why *why)
@@ -204,8 +202,7 @@ void tls_client_close(struct tls_client *tc)
 	free(tc);
 }
 
-/* ---- whom to trust ---------------------------------------------------------
- */
+/* ---- whom to trust ------------------------------------------------------- */
 
 static bool has_name(SSL *ssl, const struct str *names, size_t count)
 {

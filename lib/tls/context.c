@@ -26,8 +26,7 @@ const char *openssl_words(void)
 	return words != NULL ? words : "unknown TLS error";
 }
 
-/* ---- making one ------------------------------------------------------------
- */
+/* ---- making one ---------------------------------------------------------- */
 
 static int accept_any(int ok, X509_STORE_CTX *store)
 {
@@ -125,8 +124,7 @@ static int make_context(const struct keeper *k, SSL_CTX **out, struct why *why)
 	return 0;
 }
 
-/* ---- the keeper ------------------------------------------------------------
- */
+/* ---- the keeper ---------------------------------------------------------- */
 
 /* Copy all texts of k->opts into the arena. */
 static bool own_texts(struct keeper *k)

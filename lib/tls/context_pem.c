@@ -157,8 +157,7 @@ static int load_pair(SSL_CTX *context, struct str cert_file,
 	return error;
 }
 
-/* ---- chains: a key, its certificate and chain; then the next --------------
- */
+/* ---- chains: a key, its certificate and chain; then the next ------------- */
 
 static int use_chains(SSL_CTX *context, STACK_OF(X509_INFO) * blocks,
 		      struct str files, size_t *loaded, struct why *why)
@@ -226,8 +225,7 @@ int context_load_pairs(SSL_CTX *context, const struct context_opts *opts,
 	return error;
 }
 
-/* ---- issuers ---------------------------------------------------------------
- */
+/* ---- issuers ------------------------------------------------------------- */
 
 static int add_issuers(SSL_CTX *context, const struct context_opts *opts,
 		       const struct buf *pem, struct why *why)
@@ -274,8 +272,7 @@ int context_load_issuers(SSL_CTX *context, const struct context_opts *opts,
 	return error;
 }
 
-/* ---- DH parameters ---------------------------------------------------------
- */
+/* ---- DH parameters ------------------------------------------------------- */
 
 int context_load_dh(SSL_CTX *context, const struct context_opts *opts,
 		    const struct files *files, struct why *why)

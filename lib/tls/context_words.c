@@ -17,8 +17,7 @@ static bool next_word(struct str *list, struct str *word)
 	return str_next_word(list, &separators, word);
 }
 
-/* ---- protocols -------------------------------------------------------------
- */
+/* ---- protocols ----------------------------------------------------------- */
 
 static const struct protocol {
 	struct str name;
@@ -98,8 +97,7 @@ int context_set_protocols(SSL_CTX *context, struct str list, struct why *why)
 	return 0;
 }
 
-/* ---- ciphers ---------------------------------------------------------------
- */
+/* ---- ciphers ------------------------------------------------------------- */
 
 static const struct grade {
 	struct str name;
@@ -144,8 +142,7 @@ int context_set_ciphers(SSL_CTX *context, const struct context_opts *opts,
 	return 0;
 }
 
-/* ---- curves ----------------------------------------------------------------
- */
+/* ---- curves -------------------------------------------------------------- */
 
 static const char default_curves[] =
 	"X25519:prime256v1:X448:secp384r1:secp521r1:ffdhe2048:ffdhe3072";

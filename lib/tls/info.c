@@ -8,8 +8,7 @@
 #include "base/buf.h"
 #include "tls/wire.h"
 
-/* ---- writing ---------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------- */
 
 struct str tls_trust_word(enum tls_trust trust)
 {
@@ -74,8 +73,7 @@ bool tls_info_put_line(struct buf *to, const struct tls_info *info,
 	return !to->failed;
 }
 
-/* ---- reading the handshake -------------------------------------------------
- */
+/* ---- reading the handshake ----------------------------------------------- */
 
 /* Copy what is printable, as much as fits. */
 static void set_text(char *to, size_t cap, struct str from)

@@ -17,8 +17,7 @@
 
 enum { TEN_YEARS = 3652 };
 
-/* ---- the certificate -------------------------------------------------------
- */
+/* ---- the certificate ----------------------------------------------------- */
 
 static bool add_extension(X509 *cert, int nid, const char *value)
 {
@@ -112,8 +111,7 @@ static X509 *make_cert(const struct selfsign_opts *opts, EVP_PKEY *key)
 	return NULL;
 }
 
-/* ---- the files -------------------------------------------------------------
- */
+/* ---- the files ----------------------------------------------------------- */
 
 static int write_stable(int fd, struct str s)
 {

@@ -22,8 +22,7 @@
 
 enum { HELD_MAX = 256 * 1024 };
 
-/* ---- the BIO ---------------------------------------------------------------
- */
+/* ---- the BIO ------------------------------------------------------------- */
 
 static int failed(BIO *bio, struct wire *w, int retry_flag)
 {
@@ -116,8 +115,7 @@ static BIO_METHOD *bio_method(void)
 	return method;
 }
 
-/* ---- life ------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 static void no_delay(int fd)
 {
@@ -165,8 +163,7 @@ void wire_free(struct wire *w)
 	free(w);
 }
 
-/* ---- moving bytes ----------------------------------------------------------
- */
+/* ---- moving bytes -------------------------------------------------------- */
 
 /* Send what is held.  Returns: 0, -EAGAIN, or the socket's error. */
 static int send_held(struct wire *w)
@@ -255,8 +252,7 @@ void wire_lay(struct wire *w, struct stream *s)
 	stream_set_io(s, &io, w);
 }
 
-/* ---- the handshake ---------------------------------------------------------
- */
+/* ---- the handshake ------------------------------------------------------- */
 
 /* Words for a handshake that failed with `error`. */
 static int explain(int error, struct why *why)

@@ -40,8 +40,7 @@ static const char usage[] =
 	"              [--submissions ADDR:PORT] [--pop3 ADDR:PORT]\n"
 	"              [--pop3s ADDR:PORT]\n";
 
-/* ---- what is asked for
- * -------------------------------------------------------------- */
+/* ---- what is asked for --------------------------------------------------- */
 
 static bool parse(struct init *i, int argc, char **argv, const char **dir)
 {
@@ -149,8 +148,7 @@ static int choose_users(struct init *i)
 	return EXIT_SUCCESS;
 }
 
-/* ---- making it
- * -------------------------------------------------------------------------- */
+/* ---- making it ----------------------------------------------------------- */
 
 /* Text that stands in a configuration file must not have a meaning there. */
 static bool is_plain(const char *text)

@@ -31,8 +31,7 @@ static const struct verb {
 #undef COMMAND
 };
 
-/* ---- saying things
- * ------------------------------------------------------------------- */
+/* ---- saying things ------------------------------------------------------- */
 
 static void say(enum log_level level, const char *fmt, va_list args)
 	PRINTF_LIKE(2, 0);
@@ -156,8 +155,7 @@ static void find_folders(struct ctl *c)
 	(void)snprintf(c->libexec, sizeof(c->libexec), "/usr/lib/malote");
 }
 
-/* ---- running a verb
- * --------------------------------------------------------------------- */
+/* ---- running a verb ------------------------------------------------------ */
 
 static int load(struct ctl *c)
 {

@@ -69,8 +69,7 @@ static const struct {
 	{OPT_MASTER_PARAM, OPT_DEFAULTS | OPT_SET | OPT_COMMENT | OPT_CLASS},
 };
 
-/* ---- the command line
- * ------------------------------------------------------------ */
+/* ---- the command line ---------------------------------------------------- */
 
 static char letter_of(unsigned option)
 {
@@ -213,8 +212,7 @@ static void take_arguments(struct postconf *p, int argc, char **argv)
 			  postconf_has(p, OPT_EDIT) ? "name=value" : "name");
 }
 
-/* ---- doing it
- * ------------------------------------------------------------------------ */
+/* ---- doing it ------------------------------------------------------------ */
 
 static void read_master(struct postconf *p)
 {

@@ -66,8 +66,7 @@ static inline bool postconf_has(const struct postconf *p, unsigned options)
 	return (p->options & options) != 0;
 }
 
-/* ---- printing (postconf_print.c) -------------------------------------------
- */
+/* ---- printing (postconf_print.c) ----------------------------------------- */
 
 #define FOLD_WIDTH ((size_t)80)
 #define FOLD_INDENT ((size_t)4)
@@ -94,8 +93,7 @@ bool find_raw(const struct postconf *p, struct str name, struct str *value);
 /* Put `out` on standard output and empty it. */
 void flush(struct buf *out);
 
-/* ---- parts
- * -------------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------- */
 
 /* postconf_main.c */
 int postconf_show_main(const struct postconf *p);

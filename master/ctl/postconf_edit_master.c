@@ -58,8 +58,7 @@ static struct request request_of(const struct postconf *p, const char *text)
 	return r;
 }
 
-/* ---- a new form of an entry
- * ------------------------------------------------------------ */
+/* ---- a new form of an entry ---------------------------------------------- */
 
 /* Check one logical line, and write it as it is printed, folded. */
 static void put_line(const struct request *r, struct str text, struct buf *out)

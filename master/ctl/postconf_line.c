@@ -18,8 +18,7 @@ static bool is_option(struct str word)
 	return word.n > 1 && word.p[0] == '-' && !str_eq(word, STR("--"));
 }
 
-/* ---- from the file
- * ----------------------------------------------------------------- */
+/* ---- from the file ------------------------------------------------------- */
 
 /* Copy `word` without its braces; "name = value" becomes "name=value". */
 static struct str copy_word(struct str word, bool is_setting)
@@ -79,8 +78,7 @@ void line_free(struct line *l)
 	free(l->words);
 }
 
-/* ---- to the output
- * -------------------------------------------------------------------- */
+/* ---- to the output ------------------------------------------------------- */
 
 struct printer {
 	const struct postconf *p;

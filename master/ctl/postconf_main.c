@@ -126,8 +126,7 @@ int postconf_show_main(const struct postconf *p)
 	return 0;
 }
 
-/* ---- warnings
- * -------------------------------------------------------------------- */
+/* ---- warnings ------------------------------------------------------------ */
 
 void postconf_warn_undefined(const struct postconf *p)
 {

@@ -25,8 +25,7 @@ enum master_column column_by_name(struct str name)
 	return (enum master_column)i;
 }
 
-/* ---- requests
- * -------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------ */
 
 size_t request_split(struct str request, struct str parts[REQUEST_PARTS])
 {
@@ -52,8 +51,7 @@ bool request_matches(const struct str parts[REQUEST_PARTS],
 	       part_matches(parts[1], e->type);
 }
 
-/* ---- one entry
- * -------------------------------------------------------------------- */
+/* ---- one entry ----------------------------------------------------------- */
 
 static void show_entry(const struct postconf *p, const struct master_entry *e)
 {
@@ -150,8 +148,7 @@ static bool show_overrides(const struct postconf *p,
 	return shown;
 }
 
-/* ---- all of them
- * --------------------------------------------------------------------- */
+/* ---- all of them --------------------------------------------------------- */
 
 /* One argument. */
 struct request {

@@ -58,8 +58,7 @@ bool find_raw(const struct postconf *p, struct str name, struct str *value)
 	       uses_service_default(p->uses, name, value);
 }
 
-/* ---- expansion
- * ------------------------------------------------------------------ */
+/* ---- expansion ----------------------------------------------------------- */
 
 struct scope {
 	const struct postconf *p;

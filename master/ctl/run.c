@@ -25,8 +25,7 @@ enum {
 	FORCE_MS = 5000,
 };
 
-/* ---- master's pid
- * ------------------------------------------------------------------ */
+/* ---- master's pid -------------------------------------------------------- */
 
 int ctl_master_pid(struct ctl *c)
 {
@@ -206,8 +205,7 @@ int malote_drain(struct ctl *c, int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
-/* ---- while it runs
- * ------------------------------------------------------------------------- */
+/* ---- while it runs ------------------------------------------------------- */
 
 int malote_reload(struct ctl *c, int argc, char **argv)
 {

@@ -31,8 +31,7 @@ struct user_ctl {
 	struct sandbox_ids mail;
 };
 
-/* ---- files of lines
- * -------------------------------------------------------------------- */
+/* ---- files of lines ------------------------------------------------------ */
 
 /* Whether `line` is about `name`: it stands before `end`. */
 static bool is_about(struct str line, struct str name, char end)

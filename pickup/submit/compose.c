@@ -28,8 +28,7 @@
 #define HEADER_BYTES_MAX ((size_t)8 * 1024 * 1024)
 #define ADDRESS_MAX ((size_t)1024)
 
-/* ---- the text, line end by line end ----------------------------------------
- */
+/* ---- the text, line end by line end -------------------------------------- */
 
 struct text {
 	int fd;
@@ -126,8 +125,7 @@ static void text_release(struct text *t)
 	buf_release(&t->out);
 }
 
-/* ---- recipients
- * -------------------------------------------------------------- */
+/* ---- recipients ---------------------------------------------------------- */
 
 struct recipients {
 	struct drop_writer *to;
@@ -274,8 +272,7 @@ static int put_header_recipients(struct text *t, struct recipients *r,
 	return rc;
 }
 
-/* ---- the envelope
- * -------------------------------------------------------------- */
+/* ---- the envelope -------------------------------------------------------- */
 
 static void put_attr(struct drop_writer *w, const char *name, const char *value)
 {
@@ -352,8 +349,7 @@ static int put_envelope(struct drop_writer *w, const struct submit_options *o,
 	return EX_OK;
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------- */
+/* ---- all of it ----------------------------------------------------------- */
 
 static int put_text(struct drop_writer *w, struct text *t, struct why *why)
 {

@@ -47,8 +47,7 @@ void submit_say(const char *level, const char *fmt, ...)
 		 NULL, "%s", text);
 }
 
-/* ---- configuration
- * ------------------------------------------------------------ */
+/* ---- configuration ------------------------------------------------------- */
 
 /* Whether main.cf in the installed place lists `dir`. */
 static bool dir_is_listed(const char *dir)

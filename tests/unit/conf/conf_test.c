@@ -214,8 +214,7 @@ static void test_origin_file(void **state)
 	conf_free(c);
 }
 
-/* ---- filling a struct
- * -------------------------------------------------------- */
+/* ---- filling a struct ---------------------------------------------------- */
 
 struct things {
 	struct str smtp_text;
@@ -343,8 +342,7 @@ static void test_run_time_names(void **state)
 	conf_free(c);
 }
 
-/* ---- every row there is
- * ------------------------------------------------------- */
+/* ---- every row there is -------------------------------------------------- */
 
 static void check_row(const struct conf *c, const struct known *k)
 {
@@ -401,8 +399,7 @@ static void test_rows(void **state)
 	conf_free(c);
 }
 
-/* ---- checking
- * ------------------------------------------------------------------ */
+/* ---- checking ------------------------------------------------------------ */
 
 static void assert_check(const char *main_cf, const char *words)
 {

@@ -19,8 +19,7 @@ enum { REAL_PORT = 21310, FAKE_PORT = 21311 };
 
 static pid_t server;
 
-/* ---- the real one ----------------------------------------------------------
- */
+/* ---- the real one -------------------------------------------------------- */
 
 static int start_server(void **state)
 {
@@ -186,8 +185,7 @@ static void answers_many_at_once(void **state)
 	in_fiber(asks_many, NULL);
 }
 
-/* ---- the wrong one ---------------------------------------------------------
- */
+/* ---- the wrong one ------------------------------------------------------- */
 
 enum mood { SILENT, SERVFAIL, GARBAGE, SHORT };
 

@@ -42,8 +42,7 @@ static int get_nodelay(int fd)
 	return value;
 }
 
-/* ---- TCP --------------------------------------------------------------------
- */
+/* ---- TCP ----------------------------------------------------------------- */
 
 static void over_tcp(const char *host)
 {
@@ -164,8 +163,7 @@ static void test_connect_times_out(void **state)
 	in_fiber(connect_times_out, NULL);
 }
 
-/* ---- Unix
- * ------------------------------------------------------------------------ */
+/* ---- Unix ---------------------------------------------------------------- */
 
 static char folder[] = "/tmp/malote-net-XXXXXX";
 static char path[64];

@@ -9,8 +9,7 @@
 
 #include "in_fiber.h"
 
-/* ---- many ------------------------------------------------------------------
- */
+/* ---- many ---------------------------------------------------------------- */
 
 static unsigned ran;
 
@@ -60,8 +59,7 @@ static void test_stacks_are_used_again(void **state)
 	assert_int_equal(count, 3000);
 }
 
-/* ---- deadlines
- * --------------------------------------------------------------- */
+/* ---- deadlines ----------------------------------------------------------- */
 
 static int order[16];
 static unsigned order_count;
@@ -158,8 +156,7 @@ static void test_no_wake_is_lost(void **state)
 	assert_int_equal(race_woken + race_late, 60);
 }
 
-/* ---- cancel -----------------------------------------------------------------
- */
+/* ---- cancel -------------------------------------------------------------- */
 
 struct victim {
 	int (*wait)(struct victim *v);
@@ -299,8 +296,7 @@ static void test_cancel_before_start(void **state)
 	in_fiber(cancel_before_start, NULL);
 }
 
-/* ---- waiting for each other -----------------------------------------------
- */
+/* ---- waiting for each other ---------------------------------------------- */
 
 static struct waitq turn_q;
 
@@ -394,8 +390,7 @@ static void test_handed_place_is_kept(void **state)
 	in_fiber(hand_and_cancel, NULL);
 }
 
-/* ---- the guard page -------------------------------------------------------
- */
+/* ---- the guard page ------------------------------------------------------ */
 
 static unsigned dive(unsigned depth)
 {

@@ -11,8 +11,7 @@
 #include "in_fiber.h"
 #include "rt/watch.h"
 
-/* ---- descriptors ------------------------------------------------------------
- */
+/* ---- descriptors --------------------------------------------------------- */
 
 static void make_pair(int fds[2])
 {
@@ -89,8 +88,7 @@ static void test_watch_remembers(void **state)
 	in_fiber(watch_missed, NULL);
 }
 
-/* ---- threads
- * ------------------------------------------------------------------ */
+/* ---- threads ------------------------------------------------------------- */
 
 static pthread_barrier_t together;
 
@@ -156,8 +154,7 @@ static void test_offload_runs_to_its_end(void **state)
 	assert_true(napped);
 }
 
-/* ---- timers
- * --------------------------------------------------------------------- */
+/* ---- timers -------------------------------------------------------------- */
 
 static struct rt_timer *timer;
 static unsigned ticks;
@@ -209,8 +206,7 @@ static void test_stop_and_go_on(void **state)
 	loop_close();
 }
 
-/* ---- signals and children --------------------------------------------------
- */
+/* ---- signals and children ------------------------------------------------ */
 
 static int got_signal;
 
@@ -294,8 +290,7 @@ static void test_children(void **state)
 	in_fiber(wait_children, NULL);
 }
 
-/* ---- fork
- * ------------------------------------------------------------------------ */
+/* ---- fork ---------------------------------------------------------------- */
 
 static unsigned child_ran;
 

@@ -46,8 +46,7 @@ static void expect_line(struct stream *s, struct str expected)
 	CHECK(str_eq(line, expected));
 }
 
-/* ---- lines ----------------------------------------------------------------
- */
+/* ---- lines --------------------------------------------------------------- */
 
 struct script {
 	const struct ends *e;
@@ -135,8 +134,7 @@ static void test_huge_lines(void **state)
 	in_fiber(huge_lines, NULL);
 }
 
-/* ---- the end, time, cancel ------------------------------------------------
- */
+/* ---- the end, time, cancel ----------------------------------------------- */
 
 static void ends_and_times(void *arg)
 {
@@ -211,8 +209,7 @@ static void test_cancel(void **state)
 	in_fiber(cancel_reader, NULL);
 }
 
-/* ---- early talkers ----------------------------------------------------------
- */
+/* ---- early talkers ------------------------------------------------------- */
 
 static void has_input(void *arg)
 {
@@ -237,8 +234,7 @@ static void test_has_input(void **state)
 	in_fiber(has_input, NULL);
 }
 
-/* ---- writing
- * ------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------- */
 
 static char pattern(size_t i)
 {
@@ -404,8 +400,7 @@ static void test_both_ways(void **state)
 	in_fiber(both_ways, NULL);
 }
 
-/* ---- files ------------------------------------------------------------------
- */
+/* ---- files --------------------------------------------------------------- */
 
 static int make_file(size_t size)
 {
@@ -470,8 +465,7 @@ static void test_send_file(void **state)
 	in_fiber(short_files, NULL);
 }
 
-/* ---- something laid over
- * ----------------------------------------------------- */
+/* ---- something laid over ------------------------------------------------- */
 
 /* Swaps the case of what passes, at most 7 bytes at a time. */
 struct swap {
@@ -549,8 +543,7 @@ static void test_something_laid_over(void **state)
 	in_fiber(laid_over, NULL);
 }
 
-/* ---- pipes, and giving up the descriptor ------------------------------------
- */
+/* ---- pipes, and giving up the descriptor --------------------------------- */
 
 static void pipes(void *arg)
 {

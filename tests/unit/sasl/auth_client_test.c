@@ -189,8 +189,7 @@ static void expect(struct server sv, enum auth_answer want, const char *user,
 	finish(&sv, x, c);
 }
 
-/* ---- servers that behave ----------------------------------------------------
- */
+/* ---- servers that behave ------------------------------------------------- */
 
 static void well_behaved(void *arg)
 {
@@ -280,8 +279,7 @@ static void refused_here(void *arg)
 	server_stop(&sv);
 }
 
-/* ---- servers that do not
- * ------------------------------------------------------ */
+/* ---- servers that do not ------------------------------------------------- */
 
 static void rubbish(void *arg)
 {
@@ -378,8 +376,7 @@ static void nobody_there(void *arg)
 	auth_client_close(c);
 }
 
-/* ---- many at a time
- * -------------------------------------------------------------- */
+/* ---- many at a time ------------------------------------------------------ */
 
 struct crowd {
 	struct auth_client *client;

@@ -28,8 +28,7 @@
 
 enum { PATIENCE_MS = 10000, TEXT_MAX = 256 };
 
-/* ---- the daemon: it echoes lines
- * ------------------------------------------------ */
+/* ---- the daemon: it echoes lines ----------------------------------------- */
 
 static void echo_accept(struct service_env *env, int fd,
 			const struct service_listener *on)
@@ -56,8 +55,7 @@ static void echo_accept(struct service_env *env, int fd,
 
 static const struct service echo = {.name = "smtpd", .accept = echo_accept};
 
-/* ---- master's side
- * ------------------------------------------------------------------ */
+/* ---- master's side ------------------------------------------------------- */
 
 struct instance {
 	char folder[32];
@@ -180,8 +178,7 @@ static void tell(const struct instance *in, char what)
 	assert_int_equal(send(in->control, &what, 1, 0), 1);
 }
 
-/* ---- the client's side
- * ---------------------------------------------------------------- */
+/* ---- the client's side --------------------------------------------------- */
 
 static int dial(const struct instance *in)
 {

@@ -59,8 +59,7 @@ static int64_t soon(void)
 	return clock_deadline(10000);
 }
 
-/* ---- both ends -------------------------------------------------------------
- */
+/* ---- both ends ----------------------------------------------------------- */
 
 struct pair {
 	struct tls_server *ts;
@@ -177,8 +176,7 @@ static void exchange(struct pair *p, size_t n)
 	free(out);
 }
 
-/* ---- tests -----------------------------------------------------------------
- */
+/* ---- tests --------------------------------------------------------------- */
 
 static void talks(void *arg)
 {

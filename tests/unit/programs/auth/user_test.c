@@ -120,8 +120,7 @@ static void test_file_trouble(void **state)
 	user_release(&u);
 }
 
-/* ---- tickets
- * ------------------------------------------------------------------- */
+/* ---- tickets ------------------------------------------------------------- */
 
 static void test_tickets(void **state)
 {
@@ -167,8 +166,7 @@ static void test_stale_tickets(void **state)
 	user_release(&u);
 }
 
-/* ---- mechanisms
- * ----------------------------------------------------------------- */
+/* ---- mechanisms ---------------------------------------------------------- */
 
 static enum mech_answer run(const char *mech, const char *const *responses,
 			    const char *user)

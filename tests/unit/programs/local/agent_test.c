@@ -418,8 +418,7 @@ static void pipe_misconfigured(void **state)
 	stop(&d);
 }
 
-/* ---- without root's rights
- * ------------------------------------------------------------------ */
+/* ---- without root's rights ----------------------------------------------- */
 
 static void single_uid(void **state)
 {

@@ -67,8 +67,7 @@ static void targets(void **state)
 	check_targets("\\", false, "");
 }
 
-/* ---- exit statuses
- * -------------------------------------------------------------------------- */
+/* ---- exit statuses ------------------------------------------------------- */
 
 static void check_exit(int error, int status, const char *output,
 		       enum outcome_action action, const char *dsn,

@@ -83,8 +83,7 @@ struct world {
 		fail();                                                        \
 	} while (0)
 
-/* ---- the mailbox ----------------------------------------------------------
- */
+/* ---- the mailbox --------------------------------------------------------- */
 
 static struct world *world_of(struct mailbox *m)
 {
@@ -173,8 +172,7 @@ static void box_close(struct mailbox *m)
 static const struct mailbox_type box = {box_size, box_id,     box_open,
 					box_read, box_remove, box_close};
 
-/* ---- the log-in's answers -------------------------------------------------
- */
+/* ---- the log-in's answers ------------------------------------------------ */
 
 static void ask_mechs(void *ctx, struct buf *list)
 {
@@ -260,8 +258,7 @@ static void ask_failed(void *ctx, struct str mech, struct str user,
 static const struct login_world asks = {ask_mechs, ask_begin, ask_go_on,
 					ask_cancel, ask_failed};
 
-/* ---- the header ------------------------------------------------------------
- */
+/* ---- the header ---------------------------------------------------------- */
 
 static bool next_line(struct world *w, struct str *line)
 {
@@ -340,8 +337,7 @@ static void read_header(struct world *w)
 	}
 }
 
-/* ---- the talk --------------------------------------------------------------
- */
+/* ---- the talk ------------------------------------------------------------ */
 
 static void start(struct world *w)
 {

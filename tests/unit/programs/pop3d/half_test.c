@@ -25,8 +25,7 @@ static void make_pair(int type, int pair[2])
 	assert_int_equal(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair), 0);
 }
 
-/* ---- packets
- * ------------------------------------------------------------------ */
+/* ---- packets ------------------------------------------------------------- */
 
 static void test_handover(void **state)
 {
@@ -108,8 +107,7 @@ static void test_sums(void **state)
 	assert_int_equal(b, 77);
 }
 
-/* ---- tickets
- * ------------------------------------------------------------------- */
+/* ---- tickets ------------------------------------------------------------- */
 
 static int answer(const char *line, struct ticket_user *u)
 {
@@ -162,8 +160,7 @@ static void test_nobody_to_ask(void **state)
 	ticket_user_release(&u);
 }
 
-/* ---- a session on descriptors
- * ---------------------------------------------------- */
+/* ---- a session on descriptors -------------------------------------------- */
 
 static int none_size(struct mailbox *m, size_t i, uint64_t *size)
 {

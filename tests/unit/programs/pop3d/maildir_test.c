@@ -253,8 +253,7 @@ static void test_links(void **state)
 	mailbox_close(m);
 }
 
-/* ---- where
- * -------------------------------------------------------------------- */
+/* ---- where --------------------------------------------------------------- */
 
 static void where(const char *mail, const char *home_mailbox, const char *spool,
 		  const char *user, const char *want, bool want_maildir)

@@ -129,8 +129,7 @@ static void get_id(struct mailbox *m, size_t i, char id[80])
 #define B FROM "Subject: b\n\nbody b\nFrom the middle\n>From quoted\n\n"
 #define C FROM "Subject: c\nStatus: RO\n\n\n\nbody c\n.\n\n"
 
-/* ---- reading ----------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 static void test_scan(void **state)
 {
@@ -231,8 +230,7 @@ static void test_ids(void **state)
 	mailbox_close(m);
 }
 
-/* ---- locks
- * ------------------------------------------------------------------- */
+/* ---- locks --------------------------------------------------------------- */
 
 static void test_in_use(void **state)
 {
@@ -275,8 +273,7 @@ static void test_delivery_lock(void **state)
 	mailbox_close(m);
 }
 
-/* ---- removing
- * ------------------------------------------------------------------ */
+/* ---- removing ------------------------------------------------------------ */
 
 static void check_file(const char *want)
 {
@@ -377,8 +374,7 @@ static void test_changed_behind_us(void **state)
 	check_file("");
 }
 
-/* ---- a stop at any write
- * --------------------------------------------------------- */
+/* ---- a stop at any write ------------------------------------------------- */
 
 struct stopper {
 	int fd;

@@ -26,8 +26,7 @@ static char socket_path[128];
 static char log_path[128];
 static char cert_path[128];
 
-/* ---- the relay process -----------------------------------------------------
- */
+/* ---- the relay process --------------------------------------------------- */
 
 struct relay_process {
 	pid_t pid;
@@ -112,8 +111,7 @@ static bool logged(const char *text)
 	return strstr(all, text) != NULL;
 }
 
-/* ---- asking it -------------------------------------------------------------
- */
+/* ---- asking it ----------------------------------------------------------- */
 
 struct asked {
 	struct delivery_host hosts[4];
@@ -218,8 +216,7 @@ static bool is(struct str got, const char *want)
 
 #define BODY STR("Subject: x\r\n\r\nhello\r\n.dot\r\n..\r\n")
 
-/* ---- tests -----------------------------------------------------------------
- */
+/* ---- tests --------------------------------------------------------------- */
 
 static void sends(void *arg)
 {
@@ -570,8 +567,7 @@ static void speaks_lmtp(void **state)
 	in_fiber(hands_over, NULL);
 }
 
-/* ---- around ----------------------------------------------------------------
- */
+/* ---- around -------------------------------------------------------------- */
 
 static int make_folder(void **state)
 {

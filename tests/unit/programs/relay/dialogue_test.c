@@ -76,8 +76,7 @@ static struct str word_of(struct str *rest)
 	return word;
 }
 
-/* ---- the header ------------------------------------------------------------
- */
+/* ---- the header ---------------------------------------------------------- */
 
 static uint64_t number_of(struct world *w, struct str text)
 {
@@ -163,8 +162,7 @@ static void take_option(struct world *w, struct str line)
 	}
 }
 
-/* ---- the talk --------------------------------------------------------------
- */
+/* ---- the talk ------------------------------------------------------------ */
 
 static void feed(struct world *w)
 {
@@ -344,8 +342,7 @@ static void talk_line(struct world *w, struct str line)
 	}
 }
 
-/* ---- files -----------------------------------------------------------------
- */
+/* ---- files --------------------------------------------------------------- */
 
 static bool next_line(struct world *w, struct str *line)
 {
