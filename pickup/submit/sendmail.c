@@ -6,6 +6,7 @@
  * message is safe there.  Everything else is done by other commands, which
  * this one becomes. */
 #include <errno.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,18 @@ static int wait_postdrop(pid_t pid)
 	return EX_TEMPFAIL;
 }
 
+/* The sender of what put_sender() of compose.c wrote. */
+static const char *sender_of(const struct submit_options *o)
+{
+	const struct passwd *pw = NULL;
+
+	if (o->sender == NULL)
+		pw = getpwuid(getuid());
+	if (pw != NULL)
+		return pw->pw_name;
+	return o->sender != NULL ? o->sender : "";
+}
+
 /* Take a message: compose a submission into postdrop's standard input. */
 static int enqueue(const struct submit_site *site,
 		   const struct submit_options *o)
@@ -85,7 +98,7 @@ static int enqueue(const struct submit_site *site,
 	}
 	if (theirs == EX_OK && o->verbose == 1)
 		printf("Mail Delivery Status Report will be mailed to <%s>.\n",
-		       o->sender != NULL ? o->sender : getlogin());
+		       sender_of(o));
 	return theirs;
 }
 

@@ -65,3 +65,12 @@ def test_hold_reaches_messages_that_wait_for_their_turn(make_instance, closing):
     instance.run("postqueue", "-f")
     instance.wait_empty()
     assert sorted(r for m in sink.messages for r in m[1]) == ["RCPT TO:<rui%d@elsewhere.test>" % i for i in range(8)]
+
+
+def test_sendmail_says_who_gets_the_report(instance):
+    import getpass
+    instance.user("ana")
+    instance.start()
+    login = "nobody" if instance.as_user() else getpass.getuser()
+    assert instance.run("sendmail", "-v", "ana@example.test", input="x\n").stdout == \
+        "Mail Delivery Status Report will be mailed to <%s>.\n" % login
