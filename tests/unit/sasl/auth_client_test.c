@@ -32,7 +32,8 @@ struct server {
 	int fd;
 	struct fiber *fiber;
 	struct waitq ended;
-	struct buf heard; /* the last AUTH or CONT line */
+	struct buf heard;  /* the last AUTH or CONT line */
+	unsigned canceled; /* CANCEL lines */
 	unsigned connections;
 	unsigned serving;
 };
@@ -74,6 +75,8 @@ static void serve(void *arg)
 
 		str_cut(line, '\t', &word, &rest);
 		str_cut(rest, '\t', &id, &rest);
+		if (str_eq(word, STR("CANCEL")) && str_eq(id, STR("1")))
+			sv->canceled++;
 		if (!str_eq(word, STR("AUTH")) && !str_eq(word, STR("CONT")))
 			continue;
 		buf_reset(&sv->heard);
@@ -236,6 +239,28 @@ static void two_steps(void *arg)
 	CHECK(str_eq(auth_exchange_user(x), STR("ana")));
 	CHECK(str_eq(buf_str(&sv.heard), STR("CONT\t1\tYQ==")));
 	finish(&sv, x, c);
+}
+
+/* Who goes away in the middle is not kept by the server. */
+static void given_up(void *arg)
+{
+	struct server sv = {.hello = HELLO, .on_auth = "CONT\t#\tUGFzcw==\n"};
+	struct auth_client *c;
+	struct auth_exchange *x;
+
+	CHECK(ask(&sv, &x, &c) == AUTH_CONTINUE);
+	auth_exchange_free(x);
+	for (int i = 0; i < 100 && sv.canceled == 0; i++)
+		CHECK(fiber_sleep(clock_deadline(10)) == 0);
+	CHECK(sv.canceled == 1);
+	CHECK(sv.connections == 1);
+	auth_client_close(c);
+	server_stop(&sv);
+	/* One that has its answer needs none. */
+	sv.on_auth = "OK\t#\tuser=ana\n";
+	CHECK(ask(&sv, &x, &c) == AUTH_YES);
+	finish(&sv, x, c);
+	CHECK(sv.canceled == 1);
 }
 
 static void mechs(void *arg)
@@ -465,6 +490,7 @@ static void test_addresses(void **state)
 	}
 FIBER_TEST(well_behaved)
 FIBER_TEST(two_steps)
+FIBER_TEST(given_up)
 FIBER_TEST(mechs)
 FIBER_TEST(refused_here)
 FIBER_TEST(rubbish)
@@ -480,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_well_behaved),
 		cmocka_unit_test(test_two_steps),
+		cmocka_unit_test(test_given_up),
 		cmocka_unit_test(test_mechs),
 		cmocka_unit_test(test_refused_here),
 		cmocka_unit_test(test_rubbish),
