@@ -255,10 +255,11 @@ enum pickup_fate pickup_take(const struct pickup_taker *t, const char *name)
 	struct stat st;
 	int fd = openat(t->drop, name,
 			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	int rc;
+	int rc = 0;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+	if (fd < 0 || fstat(fd, &st) < 0)
 		rc = errno;
+	if (rc != 0 || !S_ISREG(st.st_mode)) {
 		if (fd >= 0)
 			close(fd);
 		if (rc != ENOENT)

@@ -19,7 +19,6 @@ enum {
 
 /* What is known of a key. */
 struct place {
-	struct str key;	  /* the map's */
 	unsigned active;  /* deliveries under way */
 	int64_t last;	  /* when one ended; 0: none has */
 	struct list kept; /* of struct session, the freshest last */

@@ -146,7 +146,8 @@ static void begin(struct handover *h)
 {
 	if (h->keeper != NULL)
 		return;
-	(void)!channel_connect(h->path, clock_now(), &h->channel, NULL);
+	if (h->channel == NULL)
+		(void)!channel_connect(h->path, clock_now(), &h->channel, NULL);
 	h->keeper = fiber_spawn(keeper, h);
 }
 
