@@ -1,67 +1,27 @@
 /* SPDX-License-Identifier: ISC */
-/* Reading Berkeley DB files, hash and btree.
- *
- * Each file has an environment of its own, private to the process, with its
- * home at "/": without one the library would obey a DB_CONFIG file in the
- * working directory (CVE-2017-10140). */
-#include <db.h>
+/* Reading Berkeley DB files, hash and btree. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "table/bdb.h"
 #include "table/index.h"
 
 #define CACHE_BYTES (256u << 10)
 
-struct bdb {
-	DB_ENV *env;
-	DB *db;
-};
-
-/* The library's own error numbers are negative. */
-static int bdb_errno(int r)
-{
-	if (r == 0)
-		return 0;
-	return r < 0 ? -EIO : -r;
-}
-
-static void be_silent(const DB_ENV *env, const char *prefix, const char *text)
-{
-	(void)env;
-	(void)prefix;
-	(void)text;
-}
-
 static void bdb_close(void *handle)
 {
-	struct bdb *b = handle;
-
-	if (b == NULL)
+	if (handle == NULL)
 		return;
-	if (b->db != NULL)
-		b->db->close(b->db, DB_NOSYNC);
-	if (b->env != NULL)
-		b->env->close(b->env, 0);
-	free(b);
+	(void)bdb_release(handle, DB_NOSYNC);
+	free(handle);
 }
 
 static int open_parts(struct bdb *b, const char *path)
 {
-	int r = db_env_create(&b->env, 0);
+	int r = bdb_prepare(b, CACHE_BYTES);
 
-	if (r != 0) {
-		b->env = NULL;
-		return r;
-	}
-	b->env->set_errcall(b->env, be_silent);
-	r = b->env->set_cachesize(b->env, 0, CACHE_BYTES, 1);
-	if (r == 0)
-		r = b->env->open(b->env, "/",
-				 DB_CREATE | DB_INIT_MPOOL | DB_PRIVATE, 0);
-	if (r == 0)
-		r = db_create(&b->db, b->env, 0);
 	if (r == 0)
 		r = b->db->open(b->db, NULL, path, NULL, DB_UNKNOWN, DB_RDONLY,
 				0);
@@ -92,20 +52,10 @@ static int bdb_open(const char *path, uint64_t size, void **handle)
 	return 0;
 }
 
-static DBT dbt_of(struct str s)
-{
-	DBT d;
-
-	memset(&d, 0, sizeof(d));
-	d.data = (void *)(uintptr_t)s.p;
-	d.size = s.n < UINT32_MAX ? (u_int32_t)s.n : UINT32_MAX;
-	return d;
-}
-
 static int bdb_get(void *handle, struct str key, struct buf *value)
 {
 	struct bdb *b = handle;
-	DBT k = dbt_of(key);
+	DBT k = bdb_thing(key);
 	DBT v;
 	int r;
 
