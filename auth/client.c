@@ -81,16 +81,6 @@ static void say(struct client *c, struct buf *line)
 		waitq_wake_all(&c->at_end);
 }
 
-static void put_field(struct buf *line, struct str name, struct str value)
-{
-	if (value.n == 0)
-		return;
-	(void)buf_put_byte(line, '\t');
-	(void)buf_put(line, name);
-	(void)buf_put_byte(line, '=');
-	auth_line_put(line, value);
-}
-
 static void say_yes(struct exchange *x, struct buf *line)
 {
 	BUF_SCOPED ticket = BUF_INIT(64);
@@ -103,8 +93,9 @@ static void say_yes(struct exchange *x, struct buf *line)
 	}
 	stats_add(STAT_auth_ok, 1);
 	(void)buf_putf(line, "OK\t%llu", (unsigned long long)x->id);
-	put_field(line, STR("user"), buf_str(&mech_user(x->run)->name));
-	put_field(line, STR("ticket"), buf_str(&ticket));
+	auth_line_put_pair(line, STR("user"),
+			   buf_str(&mech_user(x->run)->name));
+	auth_line_put_pair(line, STR("ticket"), buf_str(&ticket));
 }
 
 static void say_no(struct exchange *x, struct buf *line)
@@ -117,7 +108,7 @@ static void say_no(struct exchange *x, struct buf *line)
 	(void)fiber_sleep(clock_deadline(
 		x->client->auth->params->malote_auth_failure_delay));
 	(void)buf_putf(line, "FAIL\t%llu", (unsigned long long)x->id);
-	put_field(line, STR("user"), tried);
+	auth_line_put_pair(line, STR("user"), tried);
 }
 
 static void exchange_free(struct exchange *x)

@@ -109,24 +109,6 @@ static void end_message(struct session *s)
 	session_reset(s);
 }
 
-/* A LF without CR, in a session where that matters.  Returns whether the
- * session goes on. */
-static bool bare_lf_passes(struct session *s)
-{
-	s->bare_lf_seen = true;
-	if (!s->bare_lf_concerns || s->server->bare_newline != BARE_REJECT)
-		return true;
-	log_info(STR_FMT ": reject: bare <LF> received after %s from " STR_FMT,
-		 STR_ARG(session_queue_id(s)), s->where, STR_ARG(s->client));
-	session_say(s,
-		    (uint16_t)s->params->smtpd_forbid_bare_newline_reject_code,
-		    (struct enhanced){5, 5, 2},
-		    STR_FMT " Error: bare <LF> received",
-		    STR_ARG(s->server->common->myhostname));
-	s->hang_up = true;
-	return false;
-}
-
 void receive_feed(struct session *s, struct str *in)
 {
 	struct data_decoder *d = &s->tx->decoder;
@@ -137,7 +119,8 @@ void receive_feed(struct session *s, struct str *in)
 		case DATA_MORE:
 			return;
 		case DATA_CHUNK:
-			if (d->bare_lf && !bare_lf_passes(s))
+			if (d->bare_lf &&
+			    !session_bare_lf_passes(s, session_queue_id(s)))
 				return;
 			take_piece(s, piece);
 			break;

@@ -263,14 +263,13 @@ enum session_want session_begin(struct session *s)
 
 /* ---- the input ---------------------------------------------------------- */
 
-/* A line that ends in LF alone.  Returns whether the session goes on. */
-static bool bare_lf_passes(struct session *s)
+bool session_bare_lf_passes(struct session *s, struct str queue_id)
 {
 	s->bare_lf_seen = true;
 	if (!s->bare_lf_concerns || s->server->bare_newline != BARE_REJECT)
 		return true;
-	log_info("NOQUEUE: reject: bare <LF> received after %s from " STR_FMT,
-		 s->where, STR_ARG(s->client));
+	log_info(STR_FMT ": reject: bare <LF> received after %s from " STR_FMT,
+		 STR_ARG(queue_id), s->where, STR_ARG(s->client));
 	session_say(s,
 		    (uint16_t)s->params->smtpd_forbid_bare_newline_reject_code,
 		    (struct enhanced){5, 5, 2},
@@ -306,7 +305,8 @@ static bool feed_line(struct session *s, struct str *in)
 	*in = str_after(*in, used);
 	if (rc == LINE_MORE)
 		return false;
-	if (s->line.bare_lf && rc == 0 && !bare_lf_passes(s))
+	if (s->line.bare_lf && rc == 0 &&
+	    !session_bare_lf_passes(s, STR("NOQUEUE")))
 		return true;
 	if (rc == LINE_LONG && auth) {
 		s->asks->auth_abort(s->ctx);

@@ -153,6 +153,10 @@ MUST_USE int session_refuse_id(struct session *s, enum reply_id id);
 /* The queue id for log lines, "NOQUEUE" when there is none. */
 struct str session_queue_id(const struct session *s);
 
+/* A line that ends in LF alone has come; `queue_id` is for the log.
+ * Returns: whether the session goes on; if not, the client has been told. */
+bool session_bare_lf_passes(struct session *s, struct str queue_id);
+
 /* Forget the message that is being told, if there is one. */
 void session_reset(struct session *s);
 

@@ -114,8 +114,7 @@ int listen_unix(const struct listen_unix_opts *opts, int *fd, struct why *why)
 
 /* ---- accepting ----------------------------------------------------------- */
 
-/* Troubles of one connection that is gone already: accept(2). */
-static bool is_passing(int error)
+bool listen_is_passing(int error)
 {
 	switch (error) {
 	case EINTR:
@@ -123,6 +122,7 @@ static bool is_passing(int error)
 	case EPROTO:
 	case ENETDOWN:
 	case ENOPROTOOPT:
+	case EOPNOTSUPP:
 	case EHOSTDOWN:
 	case ENONET:
 	case EHOSTUNREACH:
@@ -150,7 +150,7 @@ int listen_accept(struct watch *w, struct addr *peer, int64_t deadline, int *fd)
 			*fd = s;
 			return 0;
 		}
-		if (is_passing(errno))
+		if (listen_is_passing(errno))
 			continue;
 		if (errno != EAGAIN)
 			return -errno;

@@ -5,6 +5,7 @@
 #ifndef NET_LISTEN_H
 #define NET_LISTEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -46,5 +47,9 @@ MUST_USE int listen_unix(const struct listen_unix_opts *opts, int *fd,
  *          system is short of something: pause before trying again. */
 MUST_USE int listen_accept(struct watch *w, struct addr *peer, int64_t deadline,
 			   int *fd);
+
+/* Whether accept(2) failed with `error` (errno) because of one connection that
+ * is gone already: there is nothing to pause for. */
+bool listen_is_passing(int error);
 
 #endif

@@ -456,16 +456,6 @@ static enum auth_answer ask(struct auth_exchange *x, struct buf *line,
 	return AUTH_LATER;
 }
 
-static void put_pair(struct buf *line, struct str name, struct str value)
-{
-	if (value.n == 0)
-		return;
-	(void)buf_put_byte(line, '\t');
-	(void)buf_put(line, name);
-	(void)buf_put_byte(line, '=');
-	auth_line_put(line, value);
-}
-
 /* Base64 and nothing else may stand in resp=, which is the last field. */
 static bool is_base64(struct str s)
 {
@@ -527,10 +517,10 @@ enum auth_answer auth_begin(struct auth_client *client, struct str mech,
 						  ? (char)(mech.p[i] - 32)
 						  : mech.p[i]);
 	(void)buf_putf(&line, "\tservice=%s\tnologin", client->service);
-	put_pair(&line, STR("lip"), session->local_address);
-	put_pair(&line, STR("lport"), session->local_port);
-	put_pair(&line, STR("rip"), session->remote_address);
-	put_pair(&line, STR("rport"), session->remote_port);
+	auth_line_put_pair(&line, STR("lip"), session->local_address);
+	auth_line_put_pair(&line, STR("lport"), session->local_port);
+	auth_line_put_pair(&line, STR("rip"), session->remote_address);
+	auth_line_put_pair(&line, STR("rport"), session->remote_port);
 	if (session->secured)
 		(void)buf_put(&line, STR("\tsecured"));
 	if (initial.p != NULL) {

@@ -27,6 +27,16 @@ void auth_line_put(struct buf *b, struct str field)
 	}
 }
 
+void auth_line_put_pair(struct buf *b, struct str name, struct str value)
+{
+	if (value.n == 0)
+		return;
+	(void)buf_put_byte(b, '\t');
+	(void)buf_put(b, name);
+	(void)buf_put_byte(b, '=');
+	auth_line_put(b, value);
+}
+
 void auth_line_unescape(struct buf *b, struct str field)
 {
 	for (size_t i = 0; i < field.n; i++) {

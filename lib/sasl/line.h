@@ -16,6 +16,9 @@ struct buf;
 /* Append `field` with what must be escaped escaped. */
 void auth_line_put(struct buf *b, struct str field);
 
+/* Append TAB, `name`, "=" and `value`, escaped; nothing when it is empty. */
+void auth_line_put_pair(struct buf *b, struct str name, struct str value);
+
 /* Append what `field`, escaped, means.  An escape that is none stays. */
 void auth_line_unescape(struct buf *b, struct str field);
 

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/why.h"
+#include "net/listen.h"
 #include "rt/loop.h"
 #include "service/inside.h"
 #include "stats/slots.h"
@@ -141,28 +142,6 @@ void service_slot_give(struct service_env *env)
 
 /* ---- accepting ----------------------------------------------------------- */
 
-/* Whether accept() failed for a reason that is over the next time. */
-static bool is_passing(int error)
-{
-	switch (error) {
-	case EAGAIN:
-	case EINTR:
-	case ECONNABORTED:
-	case EPROTO:
-	case ENETDOWN:
-	case ENOPROTOOPT:
-	case EHOSTDOWN:
-	case ENONET:
-	case EHOSTUNREACH:
-	case EOPNOTSUPP:
-	case ENETUNREACH:
-	case EPERM:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static void accept_one(struct service_listening *l)
 {
 	struct service_inside *in = l->env->inside;
@@ -179,7 +158,7 @@ static void accept_one(struct service_listening *l)
 		slots_give(in->slot);
 		waitq_wake_one(&in->slots_q);
 	}
-	if (is_passing(error))
+	if (error == EAGAIN || listen_is_passing(error))
 		return;
 	log_warning("accept connection: %s", strerror(error));
 	(void)fiber_sleep(clock_deadline(PAUSE_MS));
