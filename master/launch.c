@@ -16,8 +16,6 @@
 #include "service/protocol.h"
 
 enum {
-	HIGH = 512, /* descriptors are put up here before they take their place
-		     */
 	VARIABLES = 3,
 	TEXT_MAX = 64 * 1024,
 	EXIT_NO_EXEC = 127,
@@ -103,7 +101,8 @@ static int place_descriptors(struct launch *l)
 	for (size_t i = 0; i < l->fd_count; i++) {
 		if (l->fds[i] < 0)
 			continue;
-		l->fds[i] = fcntl(l->fds[i], F_DUPFD_CLOEXEC, HIGH);
+		l->fds[i] = fcntl(l->fds[i], F_DUPFD_CLOEXEC,
+				  SERVICE_FD_STATS + (int)l->fd_count);
 		if (l->fds[i] < 0)
 			return -errno;
 	}

@@ -74,3 +74,17 @@ def test_sendmail_says_who_gets_the_report(instance):
     login = "nobody" if instance.as_user() else getpass.getuser()
     assert instance.run("sendmail", "-v", "ana@example.test", input="x\n").stdout == \
         "Mail Delivery Status Report will be mailed to <%s>.\n" % login
+
+
+def test_few_descriptors_are_enough(instance):
+    """`ulimit -n 128`, as in some containers: workers start, and mail is delivered."""
+    import subprocess
+    instance.user("ana")
+    instance.running = True
+    subprocess.run(["sh", "-c", 'ulimit -n 128; exec "$@"', "sh", instance.command("malote"), "-c", instance.dir, "start"],
+                   check=True, env=instance.env, timeout=30, **instance.as_user())
+    harness.wait_until("the SMTP port to answer", lambda: harness.listening(instance.ports["smtp"]))
+    assert rcpt(instance, "ana@example.test") == "250 2.1.5 Ok"
+    instance.run("sendmail", "ana@example.test", input="Subject: few\n\nx\n")
+    instance.wait_mail("ana")
+    assert "bad command startup" not in instance.log()
