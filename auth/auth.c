@@ -188,7 +188,7 @@ static void auth_end(struct service_env *env)
 const struct service auth_service = {
 	.name = "auth",
 	.params = auth_param_rows,
-	.param_count = 8,
+	.param_count = AUTH_PARAM_COUNT,
 	.params_size = sizeof(struct auth_params),
 	.open = auth_open,
 	.accept = auth_accept,

@@ -11,7 +11,13 @@ struct auth_params {
 #undef PARAM
 };
 
-extern const struct param auth_param_rows[];
-extern const size_t auth_param_count;
+enum {
+	AUTH_PARAM_COUNT = 0
+#define PARAM(...) +1
+#include "auth/params.def"
+#undef PARAM
+};
+
+extern const struct param auth_param_rows[AUTH_PARAM_COUNT];
 
 #endif

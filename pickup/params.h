@@ -11,7 +11,13 @@ struct pickup_params {
 #undef PARAM
 };
 
-extern const struct param pickup_param_rows[];
-extern const size_t pickup_param_count;
+enum {
+	PICKUP_PARAM_COUNT = 0
+#define PARAM(...) +1
+#include "pickup/params.def"
+#undef PARAM
+};
+
+extern const struct param pickup_param_rows[PICKUP_PARAM_COUNT];
 
 #endif

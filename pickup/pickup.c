@@ -241,7 +241,7 @@ static void pickup_end(struct service_env *env)
 const struct service pickup_service = {
 	.name = "pickup",
 	.params = pickup_param_rows,
-	.param_count = 1,
+	.param_count = PICKUP_PARAM_COUNT,
 	.params_size = sizeof(struct pickup_params),
 	.open = pickup_open,
 	.start = pickup_start,

@@ -115,6 +115,11 @@ static struct table *find(struct proxymap *p, struct str name, uint64_t flags)
 		return t;
 	if (table_open_always(name, &opts, &t) < 0)
 		return NULL;
+	/* Opening may have waited, and another fiber been here. */
+	if (map_get(p->open, buf_str(&key)) != NULL) {
+		table_close(t);
+		return map_get(p->open, buf_str(&key));
+	}
 	if (map_put(p->open, buf_str(&key), t, NULL) < 0) {
 		table_close(t);
 		return NULL;
