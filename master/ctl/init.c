@@ -298,20 +298,43 @@ static int make_tables(const struct init *i)
 	return EXIT_SUCCESS;
 }
 
+/* Mailboxes are written with their owner's rights: folders above that only root
+ * may enter make all mail bounce. */
+static void warn_of_private_parents(const char *dir)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (realpath(dir, path) == NULL)
+		return;
+	for (char *slash; (slash = strrchr(path, '/')) > path;) {
+		*slash = '\0';
+		if (stat(path, &st) < 0 || (st.st_mode & S_IXOTH) != 0)
+			continue;
+		(void)fprintf(stderr,
+			      "init: warning: others may not enter %s: mail to "
+			      "mailboxes below it will be returned; chmod a+x "
+			      "%s, or choose another place\n",
+			      path, path);
+	}
+}
+
 static void report(const struct init *i)
 {
 	(void)printf("A mail system for %s, host name %s, is in %s\n",
 		     i->domain, i->hostname, i->dir);
 	for (int p = 0; p < INIT_PORTS; p++)
 		(void)printf("  %-12s %s\n", port_rows[p].option, i->ports[p]);
-	if (i->ctl->root)
+	if (i->ctl->root) {
 		(void)printf(
 			"It runs as user %s, group %s; mailboxes belong to "
 			"%lu:%lu.\n",
 			i->owner, i->group, (unsigned long)i->mail.uid,
 			(unsigned long)i->mail.gid);
-	else
+		warn_of_private_parents(i->dir);
+	} else {
 		(void)printf("It runs as %s, in single-uid mode.\n", i->owner);
+	}
 	(void)printf("Next:\n  malote -c %s user add NAME\n"
 		     "  malote -c %s start\n",
 		     i->dir, i->dir);

@@ -1,4 +1,6 @@
 """What a sceptical administrator tries: the edges of what the other tests do."""
+import pytest
+
 import harness
 
 HELLO = ["EHLO client.far.test", "MAIL FROM:<eva@far.test>"]
@@ -88,3 +90,15 @@ def test_few_descriptors_are_enough(instance):
     instance.run("sendmail", "ana@example.test", input="Subject: few\n\nx\n")
     instance.wait_mail("ana")
     assert "bad command startup" not in instance.log()
+
+
+@pytest.mark.skipif(not harness.IS_ROOT, reason="only root makes instances for other users")
+def test_init_warns_of_folders_that_mailboxes_cannot_lie_below(folder, make_instance):
+    import os
+    instance = make_instance()
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    done = instance.run("malote", "init", closed / "mail", "--domain", "example.test", env={"MAIL_CONFIG": ""})
+    assert "others may not enter %s: mail to mailboxes below it will be returned" % os.path.realpath(closed) in done.stderr
+    done = instance.run("malote", "init", folder / "open", "--domain", "example.test", env={"MAIL_CONFIG": ""})
+    assert "warning" not in done.stderr
