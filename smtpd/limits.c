@@ -11,7 +11,7 @@
 #include "mail/domain.h"
 #include "smtpd/state.h"
 
-#define CLIENTS_MAX 65536 /* more than this: those without sessions go */
+#define CLIENTS_MAX 65536 /* from here on those without sessions go */
 
 /* ---- the end of a session ----------------------------------------------- */
 
@@ -83,9 +83,9 @@ struct limits *limits_new(const struct smtpd_params *params)
 	return l;
 }
 
-static void drop_idle(struct limits *l, bool all)
+/* Forget clients without sessions whose counts began before `since`. */
+static void drop_idle(struct limits *l, int64_t since)
 {
-	int64_t now = clock_now();
 	struct str key;
 	void *value;
 	size_t cursor = 0;
@@ -93,8 +93,7 @@ static void drop_idle(struct limits *l, bool all)
 	while (map_next(l->clients, &cursor, &key, &value)) {
 		struct limits_client *c = value;
 
-		if (!all && (c->sessions > 0 ||
-			     now - c->since < l->params->anvil_rate_time_unit))
+		if (c->sessions > 0 || c->since >= since)
 			continue;
 		map_take(l->clients, c->key);
 		free(c);
@@ -103,11 +102,28 @@ static void drop_idle(struct limits *l, bool all)
 
 void limits_free(struct limits *l)
 {
+	size_t cursor = 0;
+	struct str key;
+	void *value;
+
 	if (l == NULL)
 		return;
-	drop_idle(l, true);
+	while (map_next(l->clients, &cursor, &key, &value))
+		free(value);
 	map_free(l->clients);
 	free(l);
+}
+
+/* Those whose counts are over go first; then, rather than grow, all that have
+ * no session now. */
+static void make_room(struct limits *l)
+{
+	int64_t now = clock_now();
+
+	if (map_count(l->clients) >= CLIENTS_MAX)
+		drop_idle(l, now - l->params->anvil_rate_time_unit + 1);
+	if (map_count(l->clients) >= CLIENTS_MAX)
+		drop_idle(l, INT64_MAX);
 }
 
 /* Clients whose addresses agree in the first bits are one. */
@@ -142,8 +158,7 @@ struct limits_client *limits_enter(struct limits *l, struct str address)
 	make_key(l, address, &probe);
 	c = map_get(l->clients, probe.key);
 	if (c == NULL) {
-		if (map_count(l->clients) >= CLIENTS_MAX)
-			drop_idle(l, false);
+		make_room(l);
 		c = calloc(1, sizeof(*c));
 		if (c == NULL)
 			return NULL;
