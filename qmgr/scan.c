@@ -93,9 +93,13 @@ void scan_run(void *arg)
 	int64_t next = clock_deadline(q->params->queue_run_delay);
 
 	while (!q->ending) {
+		int64_t after = clock_deadline(q->params->queue_run_delay);
+
 		if (clock_now() >= next) {
 			q->wanted |= SCAN_INCOMING | SCAN_DEFERRED;
-			next = clock_deadline(q->params->queue_run_delay);
+			next = after;
+		} else if (next > after) { /* a reload has made it shorter */
+			next = after;
 		}
 		if (q->wanted == 0) {
 			if (waitq_wait(&q->scan, next) == -ECANCELED)

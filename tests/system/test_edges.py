@@ -102,3 +102,17 @@ def test_init_warns_of_folders_that_mailboxes_cannot_lie_below(folder, make_inst
     assert "others may not enter %s: mail to mailboxes below it will be returned" % os.path.realpath(closed) in done.stderr
     done = instance.run("malote", "init", folder / "open", "--domain", "example.test", env={"MAIL_CONFIG": ""})
     assert "warning" not in done.stderr
+
+
+def test_a_reload_shortens_the_time_between_queue_runs(instance):
+    """The time of the next run counts anew: mail that has lived too long goes back soon."""
+    instance.user("ana")
+    instance.set(relayhost="[127.0.0.1]:%d" % harness.free_port())
+    instance.start()
+    instance.run("sendmail", "-f", "ana@example.test", "rui@elsewhere.test", input="Subject: late\n\nx\n")
+    instance.wait_log(r"status=deferred \(connect to")
+    instance.set(queue_run_delay="1s", minimal_backoff_time="1s", maximal_backoff_time="1s", maximal_queue_lifetime="3s")
+    instance.malote("reload")
+    instance.run("sendmail", "-f", "ana@example.test", "rui@elsewhere.test", input="Subject: later\n\nx\n")
+    instance.wait_log(r"status=expired, returned to sender", timeout=15)
+    assert b"Undelivered Mail" in instance.wait_mail("ana")[0]
