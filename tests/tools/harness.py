@@ -17,7 +17,24 @@ import subprocess
 import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-BUILD = pathlib.Path(os.environ.get("MALOTE_BUILD", TOP / "build")).resolve()
+
+
+def reachable_build(build):
+    """The build, or, where only root may enter the folders above it, a copy of
+    its programs that other users can run too."""
+    import atexit
+    import tempfile
+    if os.geteuid() != 0 or all(p.stat().st_mode & 0o001 for p in [build, *build.parents] if p.exists()):
+        return build
+    copy = pathlib.Path(tempfile.mkdtemp(prefix="malote-build-"))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    copy.chmod(0o755)
+    for name in ("sbin", "libexec"):
+        shutil.copytree(build / name, copy / name, symlinks=True)
+    return copy
+
+
+BUILD = reachable_build(pathlib.Path(os.environ.get("MALOTE_BUILD", TOP / "build")).resolve())
 SBIN = BUILD / "sbin"
 LIBEXEC = BUILD / "libexec"
 IS_ROOT = os.geteuid() == 0
