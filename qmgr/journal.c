@@ -48,7 +48,8 @@ struct segment {
 	int64_t again_at; /* 0: no */
 };
 
-/* ---- segments -------------------------------------------------------------- */
+/* ---- segments --------------------------------------------------------------
+ */
 
 static struct segment *segment_find(const struct qmgr *q, struct str name)
 {
@@ -147,7 +148,8 @@ static void begin_generation(struct segment *s)
 	s->again_at = 0;
 }
 
-/* ---- release --------------------------------------------------------------- */
+/* ---- release ---------------------------------------------------------------
+ */
 
 static void answer_release(struct segment *s, uint64_t generation)
 {
@@ -202,7 +204,8 @@ static void release_maybe(struct segment *s)
 		s->releasing = false;
 }
 
-/* ---- taking up ------------------------------------------------------------- */
+/* ---- taking up -------------------------------------------------------------
+ */
 
 static void want_scan(struct segment *s)
 {
@@ -399,7 +402,8 @@ void journal_scan(struct qmgr *q)
 	}
 }
 
-/* ---- what writers say ------------------------------------------------------ */
+/* ---- what writers say ------------------------------------------------------
+ */
 
 /* The segment that a message is about, as its writer sees it.
  * Returns: 0; 1: its generation has been released; -errno. */
@@ -509,7 +513,8 @@ void journal_channel_gone(struct qmgr *q, const struct channel *ch)
 	}
 }
 
-/* ---- time ------------------------------------------------------------------ */
+/* ---- time ------------------------------------------------------------------
+ */
 
 static void adopt_maybe(struct segment *s)
 {
@@ -558,7 +563,8 @@ void journal_tick(struct qmgr *q)
 	look_for_new(q);
 }
 
-/* ---- ledgers --------------------------------------------------------------- */
+/* ---- ledgers ---------------------------------------------------------------
+ */
 
 static void write_ledgers(struct qmgr *q)
 {
@@ -631,15 +637,15 @@ void journal_end(struct qmgr *q)
 	fiber_unshield();
 }
 
-/* ---- one message ----------------------------------------------------------- */
+/* ---- one message -----------------------------------------------------------
+ */
 
 void journal_save(struct message *m)
 {
 	if (m->settling)
 		return; /* it goes to the file, soon */
-	if (m->unsaved.failed ||
-	    ledger_add(m->segment->ledger, m->record, buf_str(&m->unsaved)) !=
-		    0)
+	if (m->unsaved.failed || ledger_add(m->segment->ledger, m->record,
+					    buf_str(&m->unsaved)) != 0)
 		log_error("%s: cannot note what was delivered: out of memory",
 			  m->id.text);
 	buf_reset(&m->unsaved);

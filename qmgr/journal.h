@@ -28,7 +28,8 @@ void journal_end(struct qmgr *q);
 /* SCAN_JOURNAL: take up what was not handed over.  Blocks. */
 void journal_scan(struct qmgr *q);
 
-/* ---- what writers say ------------------------------------------------------ */
+/* ---- what writers say ------------------------------------------------------
+ */
 
 /* A message in a segment.  Borrows: m.  Returns: 0 or -EBADMSG. */
 MUST_USE int journal_queued(struct qmgr *q, struct channel *ch, struct msg *m);
@@ -39,7 +40,8 @@ MUST_USE int journal_news(struct qmgr *q, struct channel *ch, struct msg *m);
 /* The connection ends. */
 void journal_channel_gone(struct qmgr *q, const struct channel *ch);
 
-/* ---- one message ----------------------------------------------------------- */
+/* ---- one message -----------------------------------------------------------
+ */
 
 /* Note m->unsaved in the ledger. */
 void journal_save(struct message *m);

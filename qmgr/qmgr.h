@@ -72,9 +72,9 @@ struct qmgr {
 	struct list unresolved; /* of struct message */
 	unsigned resolvers;	/* fibers that work on it */
 
-	struct list segments;	/* of struct segment (journal.c) */
-	struct waitq ledgers;	/* wakes who writes what became of messages */
-	unsigned settlers;	/* fibers that do */
+	struct list segments; /* of struct segment (journal.c) */
+	struct waitq ledgers; /* wakes who writes what became of messages */
+	unsigned settlers;    /* fibers that do */
 
 	struct list transports; /* of struct transport */
 	struct waitq clock;	/* wakes the clock fiber early */
@@ -129,8 +129,8 @@ struct message {
 	struct buf unsaved; /* records to be appended */
 	struct list shares; /* of struct message_share */
 	enum message_after after;
-	bool flushed; /* a person asked for this attempt */
-	bool settled; /* has been moved out of incoming/ for being slow */
+	bool flushed;  /* a person asked for this attempt */
+	bool settled;  /* has been moved out of incoming/ for being slow */
 	bool settling; /* its file is being made */
 	bool finishing;
 };

@@ -60,8 +60,9 @@ MUST_USE int tail_outcome(struct str payload, struct arena *a,
 #define RECORD_MAGIC "MALOTEJ1"
 #define RECORD_HEADER_SIZE 64u
 #define RECORD_ALIGN 512u /* where records begin */
-#define BATCH_ALIGN 4096u /* where batches begin: a page that holds what was
-			     acknowledged is never written again */
+#define BATCH_ALIGN                                                            \
+	4096u /* where batches begin: a page that holds what was               \
+		 acknowledged is never written again */
 
 struct record_header {
 	uint64_t nonce; /* of the segment, from its name */
@@ -109,7 +110,7 @@ struct queue {
 	uint64_t memory_limit;
 	bool no_sync;
 	uint64_t flushes; /* of files */
-	bool sync_dir; /* fsync of a new file is not enough here */
+	bool sync_dir;	  /* fsync of a new file is not enough here */
 	struct queue_id_maker ids;
 	int64_t space_asked; /* when, and the answer */
 	uint64_t space_free;

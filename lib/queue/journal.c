@@ -37,8 +37,8 @@ struct segment {
 	uint64_t nonce;
 	uint64_t size;
 	uint64_t generation;
-	uint64_t end;	/* of what is durable; a multiple of BATCH_ALIGN */
-	uint64_t count; /* messages there */
+	uint64_t end;	 /* of what is durable; a multiple of BATCH_ALIGN */
+	uint64_t count;	 /* messages there */
 	uint64_t zeroed; /* before that, blocks are written already */
 	bool sealed;
 	bool failed;
@@ -72,7 +72,8 @@ struct entry {
 	int result;
 };
 
-/* ---- life ----------------------------------------------------------------- */
+/* ---- life -----------------------------------------------------------------
+ */
 
 int journal_open(struct queue *q, const struct queue_opts *opts,
 		 struct journal **out)
@@ -112,7 +113,8 @@ void journal_close(struct journal *j)
 	free(j);
 }
 
-/* ---- segments ------------------------------------------------------------- */
+/* ---- segments -------------------------------------------------------------
+ */
 
 struct creation {
 	struct journal *j;
@@ -174,9 +176,8 @@ static struct segment *segment_new(struct journal *j)
 	    (ssize_t)sizeof(s->nonce))
 		error = -EAGAIN;
 	(void)snprintf(s->name, sizeof(s->name), "%llx-%x-%x-%016llx",
-		       (unsigned long long)clock_wall_us(),
-		       (unsigned)getpid(), ++j->made,
-		       (unsigned long long)s->nonce);
+		       (unsigned long long)clock_wall_us(), (unsigned)getpid(),
+		       ++j->made, (unsigned long long)s->nonce);
 	if (error == 0)
 		error = offload(create_work, &c);
 	if (error == 0)
@@ -227,7 +228,8 @@ static bool choose(struct journal *j, uint64_t size)
 	return j->now != NULL;
 }
 
-/* ---- a batch -------------------------------------------------------------- */
+/* ---- a batch --------------------------------------------------------------
+ */
 
 struct write {
 	const struct journal *j;
@@ -420,7 +422,8 @@ int journal_append(struct journal *j, const struct str parts[3],
 	return e.result;
 }
 
-/* ---- what qmgr is told, and says ------------------------------------------ */
+/* ---- what qmgr is told, and says ------------------------------------------
+ */
 
 bool queue_segment_news(struct queue *q, struct segment_news *out)
 {
@@ -451,8 +454,8 @@ void queue_segments_renew(struct queue *q)
 	struct journal *j = q->journal;
 
 	for (unsigned i = 0; j != NULL && i < j->count; i++)
-		j->segments[i]->news = j->segments[i]->count > 0 ||
-				       j->segments[i]->sealed;
+		j->segments[i]->news =
+			j->segments[i]->count > 0 || j->segments[i]->sealed;
 }
 
 void queue_segment_released(struct queue *q, struct str name,

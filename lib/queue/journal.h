@@ -20,7 +20,8 @@
 struct buf;
 struct ledger;
 
-/* ---- what a writer tells of its segments ---------------------------------- */
+/* ---- what a writer tells of its segments ----------------------------------
+ */
 
 enum segment_flag {
 	SEGMENT_SEALED = 1 << 0, /* nothing more is written to it */
@@ -49,7 +50,8 @@ void queue_segment_released(struct queue *q, struct str name,
 
 uint64_t queue_journal_flushes(const struct queue *q);
 
-/* ---- segments, for who reads them ----------------------------------------- */
+/* ---- segments, for who reads them -----------------------------------------
+ */
 
 bool segment_name_is_valid(struct str name);
 

@@ -40,7 +40,8 @@ struct ledger {
 	bool is_new;	    /* its name is not durable */
 };
 
-/* ---- in memory ------------------------------------------------------------ */
+/* ---- in memory ------------------------------------------------------------
+ */
 
 static struct str key_of(const uint64_t *record)
 {
@@ -144,7 +145,8 @@ struct str ledger_tail(const struct ledger *l, uint64_t record)
 	return tail == NULL ? STR("") : buf_str(tail);
 }
 
-/* ---- entries -------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------
+ */
 
 static void put_entry(struct buf *to, enum entry_type type, uint64_t generation,
 		      uint64_t record, struct str tail)
@@ -205,7 +207,8 @@ static int read_entries(struct ledger *l)
 	return error;
 }
 
-/* ---- its file ------------------------------------------------------------- */
+/* ---- its file -------------------------------------------------------------
+ */
 
 int ledger_open(struct queue *q, struct str name, struct ledger **out)
 {
@@ -316,7 +319,8 @@ int ledger_sync(struct ledger *l)
 	return error;
 }
 
-/* ---- the next generation -------------------------------------------------- */
+/* ---- the next generation --------------------------------------------------
+ */
 
 struct release {
 	struct ledger *l;
@@ -343,8 +347,8 @@ static int release_work(void *arg)
 	error = write_at(r->fd, 0, r->entry);
 	if (error == 0 && !q->no_sync && fdatasync(r->fd) < 0)
 		error = -errno;
-	if (error == 0 && renameat(q->journal_dir, fresh, q->journal_dir,
-				   r->l->name) < 0)
+	if (error == 0 &&
+	    renameat(q->journal_dir, fresh, q->journal_dir, r->l->name) < 0)
 		error = -errno;
 	if (error == 0 && !q->no_sync && fsync(q->journal_dir) < 0)
 		error = -errno;

@@ -57,9 +57,8 @@ static const struct tree_row tree[] = {
 	{"incoming", 0700, false, false}, {"active", 0700, false, false},
 	{"deferred", 0700, false, false}, {"hold", 0700, false, false},
 	{"corrupt", 0700, false, false},  {"journal", 0700, false, false},
-	{"private", 0700, false, false},
-	{"public", 0710, true, false},	  {"maildrop", 01730, true, false},
-	{"pid", 0755, false, true},
+	{"private", 0700, false, false},  {"public", 0710, true, false},
+	{"maildrop", 01730, true, false}, {"pid", 0755, false, true},
 };
 
 /* Make one directory, unless it is there. */
@@ -179,10 +178,9 @@ int queue_open(const char *queue_directory, const struct queue_opts *opts,
 		}
 	}
 	/* Older spools have none. */
-	q->journal_dir = error == 0
-				 ? openat(root, "journal",
-					  O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-				 : -1;
+	q->journal_dir = error == 0 ? openat(root, "journal",
+					     O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+				    : -1;
 	if (root >= 0)
 		(void)close(root);
 	if (error != 0) {

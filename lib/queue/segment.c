@@ -20,7 +20,8 @@
 #define NONCE_DIGITS 16u
 #define WINDOW ((size_t)1 << 20) /* bytes that are read at once */
 
-/* ---- names ---------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------
+ */
 
 bool segment_name_is_valid(struct str name)
 {
@@ -135,7 +136,8 @@ int segment_remove(struct queue *q, struct str name, bool keep)
 	return offload(remove_work, &r);
 }
 
-/* ---- records -------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------
+ */
 
 static void store_u64(char *to, uint64_t value, unsigned bytes)
 {
@@ -171,7 +173,8 @@ bool record_header_unpack(struct str in, struct record_header *h)
 	       !p.failed;
 }
 
-/* ---- reading -------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------
+ */
 
 struct segment_reader {
 	int fd; /* borrowed */
@@ -223,8 +226,7 @@ static int look(struct segment_reader *r, size_t n, struct str *out)
 	size_t want = n > WINDOW ? n : WINDOW;
 	int error = 0;
 
-	if (r->at < r->window_at ||
-	    r->at + n > r->window_at + r->window.n) {
+	if (r->at < r->window_at || r->at + n > r->window_at + r->window.n) {
 		if (want > left)
 			want = (size_t)left;
 		buf_reset(&r->window);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -67,6 +68,7 @@ int queue_settle(struct settling *s)
 {
 	char fresh[QUEUE_ID_MAX + 3];
 	int dir = s->q->journal_dir, error = 0;
+	struct stat st;
 
 	(void)snprintf(fresh, sizeof(fresh), "%s.s", s->id.text);
 	s->fd = openat(dir, fresh,
@@ -74,8 +76,13 @@ int queue_settle(struct settling *s)
 		       0600);
 	if (s->fd < 0)
 		return -errno;
+	/* postsuper is run by root; the queue is the mail owner's. */
+	if (geteuid() == 0 && fstat(dir, &st) == 0 &&
+	    fchown(s->fd, st.st_uid, st.st_gid) < 0)
+		error = -errno;
 	/* As a writer's file: who scans leaves it alone while it is ours. */
-	if (s->to == QUEUE_INCOMING && flock(s->fd, LOCK_EX | LOCK_NB) < 0)
+	if (error == 0 && s->to == QUEUE_INCOMING &&
+	    flock(s->fd, LOCK_EX | LOCK_NB) < 0)
 		error = -errno;
 	if (error == 0)
 		error = copy(s);
@@ -93,7 +100,8 @@ int queue_settle(struct settling *s)
 	return error;
 }
 
-/* ---- all of them ---------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------
+ */
 
 /* Call `each` for what is owed in one segment. */
 static int segment_each(struct queue *q, int fd, struct str name,
