@@ -286,6 +286,7 @@ static int qmgr_start(struct service_env *env)
 	struct qmgr *q = env->state;
 
 	q->wanted = SCAN_ACTIVE | SCAN_INCOMING | SCAN_DEFERRED;
+	segment_clean(q->queue);
 	journal_tick(q);
 	if (fiber_spawn(journal_run, q) == NULL ||
 	    fiber_spawn(scan_run, q) == NULL ||

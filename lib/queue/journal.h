@@ -59,6 +59,10 @@ bool segment_name_is_valid(struct str name);
  * Returns: 0 or -errno. */
 MUST_USE int segment_list(struct queue *q, struct buf *names);
 
+/* Remove what a crash left of ledgers and files in the making; for who has
+ * queue_lock(). */
+void segment_clean(struct queue *q);
+
 /* Open for reading.  Returns: a descriptor; -ENOENT; -errno. */
 MUST_USE int segment_open(struct queue *q, struct str name);
 

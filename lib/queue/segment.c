@@ -79,6 +79,42 @@ int segment_list(struct queue *q, struct buf *names)
 	return names->failed ? -ENOMEM : 0;
 }
 
+/* Whether it is no segment, and of no use without one. */
+static bool is_left_over(struct queue *q, struct str name)
+{
+	char segment[SEGMENT_NAME_MAX + 1];
+
+	if (str_ends(name, STR(".s")) || str_ends(name, STR(".n")))
+		return true;
+	return str_ends(name, STR(".o")) &&
+	       str_to_c(str_first(name, name.n - 2), segment,
+			sizeof(segment)) &&
+	       faccessat(q->journal_dir, segment, F_OK, 0) < 0 &&
+	       errno == ENOENT;
+}
+
+void segment_clean(struct queue *q)
+{
+	struct dirent *entry;
+	DIR *dir;
+	int fd = q->journal_dir < 0
+			 ? -1
+			 : openat(q->journal_dir, ".",
+				  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		(void)close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (is_left_over(q, str_of_c(entry->d_name)))
+			(void)unlinkat(q->journal_dir, entry->d_name, 0);
+	(void)closedir(dir);
+}
+
 int segment_open(struct queue *q, struct str name)
 {
 	char path[SEGMENT_NAME_MAX + 1];

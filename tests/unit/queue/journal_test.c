@@ -25,13 +25,23 @@
 
 #define SEGMENT_SIZE (1u << 20)
 
+/* In place of the C library's. */
+static bool fail_flush;
+
+int fdatasync(int fd)
+{
+	if (!fail_flush)
+		return 0;
+	errno = EIO;
+	return -1;
+}
+
 static char spool[64];
 static struct queue *queue;
 
 static struct queue *open_queue(void)
 {
 	const struct queue_opts opts = {.memory_limit = 256 * 1024,
-					.no_sync = true,
 					.journal_segment_size = SEGMENT_SIZE,
 					.journal_segments = 2};
 	struct queue *q;
@@ -354,6 +364,26 @@ static void test_write_error(void **state)
 	assert_int_equal(look().count, 2);
 }
 
+/* The same when it cannot be flushed: the batch is refused. */
+static void test_flush_error(void **state)
+{
+	struct queue_place a = commit(queue, 10), b;
+	struct segment_news news;
+
+	fail_flush = true;
+	assert_int_equal(try_commit(queue, 10, &b), -EIO);
+	fail_flush = false;
+	assert_true(queue_segment_news(queue, &news));
+	assert_int_equal(news.flags, SEGMENT_SEALED | SEGMENT_FAILED);
+	assert_int_equal(news.count, 1);
+	assert_true(news.end > a.record);
+	b = commit(queue, 10);
+	assert_string_not_equal(a.segment, b.segment);
+	queue_segment_released(queue, str_of_c(news.name), 1);
+	b = commit(queue, 10);
+	assert_int_equal(b.generation, 1);
+}
+
 /* ---- many at once ----------------------------------------------------------
  */
 
@@ -392,7 +422,8 @@ int main(void)
 		TEST(test_round_trip),	TEST(test_damage),
 		TEST(test_torn_tail),	TEST(test_ledger),
 		TEST(test_generations), TEST(test_settle),
-		TEST(test_write_error), TEST(test_batches),
+		TEST(test_write_error), TEST(test_flush_error),
+		TEST(test_batches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
