@@ -573,9 +573,11 @@ static void write_ledgers(struct qmgr *q)
 		struct segment *s = CONTAINER_OF(n, struct segment, node);
 		int error = s->releasing ? 0 : ledger_write(s->ledger);
 
-		if (error != 0)
-			log_error("cannot note what was delivered: %s",
-				  strerror(-error));
+		if (error == 0 || clock_now() < q->ledgers_warned + AGAIN_MS)
+			continue;
+		log_error("cannot note what was delivered: %s",
+			  strerror(-error));
+		q->ledgers_warned = clock_now();
 	}
 }
 

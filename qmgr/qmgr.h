@@ -72,9 +72,10 @@ struct qmgr {
 	struct list unresolved; /* of struct message */
 	unsigned resolvers;	/* fibers that work on it */
 
-	struct list segments; /* of struct segment (journal.c) */
-	struct waitq ledgers; /* wakes who writes what became of messages */
-	unsigned settlers;    /* fibers that do */
+	struct list segments;	/* of struct segment (journal.c) */
+	struct waitq ledgers;	/* wakes who writes what became of messages */
+	int64_t ledgers_warned; /* when that last failed */
+	unsigned settlers;	/* fibers that give messages files */
 
 	struct list transports; /* of struct transport */
 	struct waitq clock;	/* wakes the clock fiber early */
