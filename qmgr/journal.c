@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Segments of journals: who owns them, what of them has been taken up, when
- * they are free again.  See qmgr/journal.h.
- *
- * Every record of a segment is taken up once: from the writer's word or by
- * reading the segment, whichever is first (`taken`).  What the ledger calls
- * done is never taken up. */
+/* Messages in journals: how they are taken up, from the writer's word or by
+ * reading the segment, whichever is first, and what happens to them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,210 +13,15 @@
 #include "ipc/channel.h"
 #include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
+#include "qmgr/segment.h"
 #include "rt/loop.h"
 
-#define UNIT 512u /* where records begin */
-#define SYNC_MS 200
-#define AGAIN_MS 30000 /* what could not be settled */
 #define PORTION 64u
 #define PROGRESS_MS 5000
 #define SETTLERS_MOST 64u
 
-struct segment {
-	struct list node; /* in qmgr.segments */
-	struct qmgr *q;
-	char name[SEGMENT_NAME_MAX + 1];
-	int fd;
-	struct ledger *ledger;
-	struct channel *writer; /* NULL: not connected */
-	uint8_t *taken;		/* a bit for each UNIT */
-	size_t taken_bytes;
-	uint64_t seen; /* bits in it, and what was done before */
-	uint64_t end;  /* what is known to be durable */
-	uint64_t count;
-	unsigned flags; /* enum segment_flag */
-	unsigned users; /* messages that are in it */
-	bool orphan;	/* its writer is gone */
-	bool missed;	/* something was not taken */
-	bool scanning;
-	bool damaged;
-	bool releasing;
-	int64_t again_at; /* 0: no */
-};
-
-/* ---- segments --------------------------------------------------------------
- */
-
-static struct segment *segment_find(const struct qmgr *q, struct str name)
-{
-	LIST_EACH(n, &q->segments)
-	{
-		struct segment *s = CONTAINER_OF(n, struct segment, node);
-
-		if (str_eq(str_of_c(s->name), name))
-			return s;
-	}
-	return NULL;
-}
-
-static void segment_free(struct segment *s)
-{
-	list_remove(&s->node);
-	ledger_close(s->ledger);
-	if (s->fd >= 0)
-		(void)close(s->fd);
-	free(s->taken);
-	free(s);
-}
-
-/* Begin to know the segment `name`.  Returns: 0 or -errno. */
-static int segment_add(struct qmgr *q, struct str name, struct segment **out)
-{
-	struct segment *s = calloc(1, sizeof(*s));
-	int error = 0;
-
-	*out = NULL;
-	if (s == NULL)
-		return -ENOMEM;
-	s->q = q;
-	list_init(&s->node);
-	s->fd = segment_open(q->queue, name);
-	if (s->fd < 0)
-		error = s->fd;
-	else if (!str_to_c(name, s->name, sizeof(s->name)))
-		error = -EINVAL;
-	else
-		error = ledger_open(q->queue, name, &s->ledger);
-	if (error != 0) {
-		segment_free(s);
-		return error;
-	}
-	s->seen = ledger_done_count(s->ledger);
-	list_append(&q->segments, &s->node);
-	*out = s;
-	return 0;
-}
-
-static bool is_taken(const struct segment *s, uint64_t record)
-{
-	size_t at = (size_t)(record / UNIT);
-
-	return ledger_is_done(s->ledger, record) ||
-	       (at / 8 < s->taken_bytes &&
-		(s->taken[at / 8] & 1u << at % 8) != 0);
-}
-
-static int set_taken(struct segment *s, uint64_t record)
-{
-	size_t at = (size_t)(record / UNIT);
-
-	if (at / 8 >= s->taken_bytes) {
-		size_t bytes = (at / 8 + 1) * 2;
-		uint8_t *taken = realloc(s->taken, bytes);
-
-		if (taken == NULL)
-			return -ENOMEM;
-		memset(taken + s->taken_bytes, 0, bytes - s->taken_bytes);
-		s->taken = taken;
-		s->taken_bytes = bytes;
-	}
-	s->taken[at / 8] |= (uint8_t)(1u << at % 8);
-	s->seen++;
-	return 0;
-}
-
-static void unset_taken(struct segment *s, uint64_t record)
-{
-	size_t at = (size_t)(record / UNIT);
-
-	s->taken[at / 8] &= (uint8_t) ~(1u << at % 8);
-	s->seen--;
-}
-
-/* Nothing is taken of the next generation. */
-static void begin_generation(struct segment *s)
-{
-	if (s->taken != NULL)
-		memset(s->taken, 0, s->taken_bytes);
-	s->seen = s->end = s->count = 0;
-	s->flags = 0;
-	s->missed = false;
-	s->again_at = 0;
-}
-
-/* ---- release ---------------------------------------------------------------
- */
-
-static void answer_release(struct segment *s, uint64_t generation)
-{
-	BUF_SCOPED frame = BUF_INIT(512);
-	struct msg_writer w;
-
-	if (s->writer == NULL)
-		return; /* it will ask again */
-	msg_begin(&w, &frame, MSG_RELEASE);
-	msg_put(&w, TAG_SEGMENT, str_of_c(s->name));
-	msg_put(&w, TAG_GENERATION, generation);
-	if (msg_end(&w) == 0)
-		(void)!channel_post(s->writer, &frame, NULL, 0);
-}
-
-static void release_fiber(void *arg)
-{
-	struct segment *s = arg;
-	uint64_t generation = ledger_released(s->ledger) + 1;
-	bool last = s->orphan || (s->flags & SEGMENT_FAILED) != 0;
-	int error = last ? segment_remove(s->q->queue, str_of_c(s->name),
-					  s->damaged)
-			 : ledger_release(s->ledger, generation);
-
-	s->releasing = false;
-	if (error != 0) {
-		log_error("cannot release the journal segment %s: %s", s->name,
-			  strerror(-error));
-		s->again_at = clock_deadline(AGAIN_MS);
-		return;
-	}
-	if (s->damaged && last)
-		log_warning("saving damaged journal segment \"%s\" in queue "
-			    "\"corrupt\"",
-			    s->name);
-	answer_release(s, generation);
-	if (last)
-		segment_free(s);
-	else
-		begin_generation(s);
-}
-
-/* Release it if nothing is owed any more. */
-static void release_maybe(struct segment *s)
-{
-	if ((!s->orphan && (s->flags & SEGMENT_SEALED) == 0) || s->missed ||
-	    s->scanning || s->releasing || s->users > 0 || s->again_at > 0 ||
-	    ledger_done_count(s->ledger) < s->count)
-		return;
-	s->releasing = true;
-	if (fiber_spawn(release_fiber, s) == NULL)
-		s->releasing = false;
-}
-
 /* ---- taking up -------------------------------------------------------------
  */
-
-static void want_scan(struct segment *s)
-{
-	s->missed = true;
-	scan_want(s->q, SCAN_JOURNAL);
-}
-
-static void note_done(struct segment *s, uint64_t record)
-{
-	if (ledger_done(s->ledger, record) != 0)
-		log_error("%s: out of memory: a message is delivered twice "
-			  "after a restart",
-			  s->name);
-	waitq_wake_all(&s->q->ledgers);
-}
 
 static void bind(struct message *m, struct segment *s, uint64_t record,
 		 uint64_t image_length)
@@ -240,8 +41,8 @@ void journal_drop(struct message *m)
 		return;
 	m->segment = NULL;
 	s->users--;
-	unset_taken(s, m->record);
-	s->again_at = clock_deadline(AGAIN_MS);
+	segment_untake(s, m->record);
+	s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
 }
 
 void journal_done(struct message *m)
@@ -252,8 +53,8 @@ void journal_done(struct message *m)
 		return;
 	m->segment = NULL;
 	s->users--;
-	note_done(s, m->record);
-	release_maybe(s);
+	segment_note_done(s, m->record);
+	segment_release_maybe(s);
 }
 
 /* What cannot be read is kept for a person. */
@@ -273,11 +74,11 @@ static void put_away(struct segment *s, const struct segment_record *r,
 		    "\"corrupt\": %s",
 		    r->id.text, why->text);
 	if (error != 0) {
-		s->again_at = clock_deadline(AGAIN_MS);
+		s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
 		return;
 	}
 	(void)close(to.fd);
-	note_done(s, r->record);
+	segment_note_done(s, r->record);
 }
 
 /* Take up a record that was read.  Returns: 0 or -ENOMEM. */
@@ -297,7 +98,7 @@ static int take_image(struct segment *s, const struct segment_record *r)
 			     : queue_read_image(buf_str(&image), m->arena,
 						&read, &why);
 	if (error == 0)
-		error = set_taken(s, r->record);
+		error = segment_take(s, r->record);
 	if (error != 0) {
 		message_free(m);
 		if (error == -EBADMSG)
@@ -315,12 +116,12 @@ static bool is_owed(struct segment *s, const struct segment_record *r)
 {
 	enum queue_name where;
 
-	if (is_taken(s, r->record))
+	if (segment_is_taken(s, r->record))
 		return false;
 	/* It was settled, and a crash took the ledger's entry. */
 	if (message_find(s->q, queue_id_str(&r->id)) != NULL ||
 	    queue_file_find(s->q->queue, queue_id_str(&r->id), &where) == 0) {
-		note_done(s, r->record);
+		segment_note_done(s, r->record);
 		return false;
 	}
 	return true;
@@ -353,7 +154,7 @@ static int scan_records(struct segment *s, uint64_t *found)
 			continue;
 		if (!scan_wait_for_room(s->q, true))
 			return -ECANCELED;
-		if (!is_taken(s, r.record))
+		if (!segment_is_taken(s, r.record))
 			error = take_image(s, &r);
 	}
 	return error == 0 ? -ECANCELED : error;
@@ -372,13 +173,13 @@ static void scan_segment(struct segment *s)
 		/* What is damaged cannot be waited for. */
 		if (s->orphan || (s->flags & SEGMENT_SEALED) != 0)
 			s->count = found;
-		release_maybe(s);
+		segment_release_maybe(s);
 		return;
 	}
 	if (error != -ECANCELED)
 		log_warning("cannot read the journal segment %s: %s", s->name,
 			    strerror(-error));
-	s->again_at = clock_deadline(AGAIN_MS);
+	s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
 }
 
 void journal_scan(struct qmgr *q)
@@ -432,7 +233,7 @@ static int segment_of(struct qmgr *q, struct channel *ch, struct msg *m,
 			    s->name);
 		error = ledger_release(s->ledger, generation - 1);
 		if (error == 0)
-			begin_generation(s);
+			segment_begin_generation(s);
 	}
 	return error;
 }
@@ -451,19 +252,19 @@ int journal_queued(struct qmgr *q, struct channel *ch, struct msg *msg)
 	if (msg_has(msg, TAG_ENVELOPE))
 		packed = msg_str(msg, TAG_ENVELOPE, MSG_MAX);
 	if (error == -EBADMSG || msg->error != 0 || !queue_id_is_valid(id) ||
-	    record % UNIT != 0)
+	    record % SEGMENT_UNIT != 0)
 		return -EBADMSG;
 	if (error != 0) /* a scan will find it */
 		return 0;
 	if (record + SEGMENT_IMAGE_AT + size > s->end)
 		s->end = record + SEGMENT_IMAGE_AT + size;
-	if (is_taken(s, record) || message_find(q, id) != NULL)
+	if (segment_is_taken(s, record) || message_find(q, id) != NULL)
 		return 0;
 	m = packed.n > 0 && message_may_start(q, true) ? message_new(q) : NULL;
-	if (m == NULL || set_taken(s, record) != 0) {
+	if (m == NULL || segment_take(s, record) != 0) {
 		if (m != NULL)
 			message_free(m);
-		want_scan(s);
+		segment_want_scan(s);
 		return 0;
 	}
 	bind(m, s, record, size);
@@ -489,154 +290,17 @@ int journal_news(struct qmgr *q, struct channel *ch, struct msg *m)
 	if (error == -EBADMSG || m->error != 0)
 		return -EBADMSG;
 	if (error == 1 && s != NULL)
-		answer_release(s, generation);
+		segment_answer_release(s, generation);
 	if (error != 0 || s->orphan)
 		return 0;
 	s->end = end;
 	s->count = count;
 	s->flags = flags;
 	if (s->seen < count)
-		want_scan(s);
+		segment_want_scan(s);
 	else
-		release_maybe(s);
+		segment_release_maybe(s);
 	return 0;
-}
-
-void journal_channel_gone(struct qmgr *q, const struct channel *ch)
-{
-	LIST_EACH(n, &q->segments)
-	{
-		struct segment *s = CONTAINER_OF(n, struct segment, node);
-
-		if (s->writer == ch)
-			s->writer = NULL;
-	}
-}
-
-/* ---- time ------------------------------------------------------------------
- */
-
-static void adopt_maybe(struct segment *s)
-{
-	if (s->orphan || s->writer != NULL || s->releasing ||
-	    !segment_adopt(s->fd))
-		return;
-	s->orphan = true;
-	want_scan(s);
-}
-
-/* Know the segments of writers that are gone. */
-static void look_for_new(struct qmgr *q)
-{
-	BUF_SCOPED names = BUF_INIT((size_t)1 << 20);
-	struct str rest;
-
-	if (segment_list(q->queue, &names) != 0)
-		return;
-	rest = buf_str(&names);
-	while (rest.n > 0) {
-		struct str name = str_of_c(rest.p);
-		struct segment *s;
-
-		rest = str_after(rest, name.n + 1);
-		if (segment_find(q, name) != NULL ||
-		    segment_add(q, name, &s) != 0)
-			continue;
-		adopt_maybe(s);
-		if (!s->orphan)
-			segment_free(s); /* its writer will tell us */
-	}
-}
-
-void journal_tick(struct qmgr *q)
-{
-	LIST_EACH(n, &q->segments)
-	{
-		struct segment *s = CONTAINER_OF(n, struct segment, node);
-
-		adopt_maybe(s);
-		if (s->again_at > 0 && clock_now() >= s->again_at) {
-			s->again_at = 0;
-			want_scan(s);
-		}
-	}
-	look_for_new(q);
-}
-
-/* ---- ledgers ---------------------------------------------------------------
- */
-
-static void write_ledgers(struct qmgr *q)
-{
-	LIST_EACH(n, &q->segments)
-	{
-		struct segment *s = CONTAINER_OF(n, struct segment, node);
-		int error = s->releasing ? 0 : ledger_write(s->ledger);
-
-		if (error == 0 || clock_now() < q->ledgers_warned + AGAIN_MS)
-			continue;
-		log_error("cannot note what was delivered: %s",
-			  strerror(-error));
-		q->ledgers_warned = clock_now();
-	}
-}
-
-/* One at a time: the list may change meanwhile. */
-static void sync_ledgers(struct qmgr *q)
-{
-	bool more = true;
-
-	while (more) {
-		more = false;
-		LIST_EACH(n, &q->segments)
-		{
-			struct segment *s =
-				CONTAINER_OF(n, struct segment, node);
-
-			if (s->releasing || !ledger_is_dirty(s->ledger))
-				continue;
-			s->users++;
-			if (ledger_sync(s->ledger) != 0)
-				log_error("cannot flush what was delivered");
-			s->users--;
-			release_maybe(s);
-			more = true;
-			break;
-		}
-	}
-}
-
-void journal_run(void *arg)
-{
-	struct qmgr *q = arg;
-	int64_t sync_at = clock_now();
-
-	while (!q->ending) {
-		int64_t next = clock_deadline(60000);
-
-		write_ledgers(q);
-		if (clock_now() >= sync_at) {
-			sync_ledgers(q);
-			sync_at = clock_deadline(SYNC_MS);
-		}
-		LIST_EACH(n, &q->segments)
-		{
-			if (ledger_is_dirty(
-				    CONTAINER_OF(n, struct segment, node)
-					    ->ledger))
-				next = sync_at;
-		}
-		if (waitq_wait(&q->ledgers, next) == -ECANCELED)
-			return;
-	}
-}
-
-void journal_end(struct qmgr *q)
-{
-	write_ledgers(q);
-	fiber_shield();
-	sync_ledgers(q);
-	fiber_unshield();
 }
 
 /* ---- one message -----------------------------------------------------------
