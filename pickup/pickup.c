@@ -163,6 +163,7 @@ static int pickup_open(struct service_env *env, struct why *why)
 {
 	const struct pickup_params *params = env->params;
 	struct pickup *p = calloc(1, sizeof(*p));
+	struct queue_opts opts = {.memory_limit = 0};
 	char queue[4096];
 	int rc;
 
@@ -172,9 +173,15 @@ static int pickup_open(struct service_env *env, struct why *why)
 	rt_sem_init(&p->slots, (unsigned)params->malote_pickup_concurrency);
 	if (!str_to_c(env->common->queue_directory, queue, sizeof(queue)))
 		return why_fail(why, -EINVAL, "queue_directory is too long");
-	rc = queue_open(queue, &(struct queue_opts){0}, &p->queue, why);
+	opts.memory_limit = (uint64_t)conf_int(
+		env->conf, STR("journal_message_limit"), 0, 0, INT32_MAX);
+	opts.journal_segment_size = (uint64_t)conf_int(
+		env->conf, STR("journal_segment_size"), 64 << 20, 0, 1 << 30);
+	opts.journal_segments = (unsigned)conf_int(
+		env->conf, STR("journal_segments_max"), 4, 1, 16);
+	rc = queue_open(queue, &opts, &p->queue, why);
 	if (rc == 0)
-		rc = handover_open("public/qmgr", &p->handover);
+		rc = handover_open("public/qmgr", p->queue, &p->handover);
 	if (rc == 0)
 		rc = intake_site_open(env->conf, env->common, p->queue,
 				      p->handover, &p->taker.intake, why);

@@ -320,8 +320,7 @@ int agent_send(struct transport *t, struct job *j,
 	if (error != 0)
 		return error;
 	/* A descriptor of its own, which cannot write. */
-	fd = queue_file_open(m->q->queue, m->where, queue_id_str(&m->id),
-			     false);
+	fd = message_open_content(m);
 	if (fd < 0)
 		return fd == -ENOENT ? AGENT_NO_FILE : fd;
 	error = map_put(c->jobs, key_of(&j->number), j, NULL);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "delivery/control.h"
 #include "mail/address.h"
+#include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
 
 #define ARENA_MOST ((size_t)1 << 30)
@@ -38,6 +39,11 @@ static int change_active(struct message *m, enum control_verb verb)
 	case CONTROL_DELETE:
 		/* The file goes now; nothing is begun any more. */
 		m->after = AFTER_DELETE;
+		if (m->segment != NULL) {
+			if (!m->settling)
+				journal_done(m);
+			return 0;
+		}
 		return queue_file_remove(m->q->queue, m->where,
 					 queue_id_str(&m->id));
 	case CONTROL_HOLD:

@@ -12,6 +12,7 @@
 #include "conf/mastercf.h"
 #include "dns/dns.h"
 #include "qmgr/daemon.h"
+#include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
 #include "rewrite/intake.h"
 #include "route/route.h"
@@ -203,6 +204,8 @@ static void init(struct qmgr *q, struct service_env *env)
 	list_init(&q->dirty);
 	list_init(&q->unresolved);
 	list_init(&q->transports);
+	list_init(&q->segments);
+	waitq_init(&q->ledgers);
 	buf_init(&q->dns_servers, 4096);
 	q->files_most = files_most();
 }
@@ -267,6 +270,7 @@ static void clock_run(void *arg)
 
 		if (clock_now() >= tick) {
 			message_tick(q);
+			journal_tick(q);
 			message_save_all(q);
 			resolve_tick(q);
 			tick = clock_deadline(TICK_MS);
@@ -282,7 +286,10 @@ static int qmgr_start(struct service_env *env)
 	struct qmgr *q = env->state;
 
 	q->wanted = SCAN_ACTIVE | SCAN_INCOMING | SCAN_DEFERRED;
-	if (fiber_spawn(scan_run, q) == NULL ||
+	segment_clean(q->queue);
+	journal_tick(q);
+	if (fiber_spawn(journal_run, q) == NULL ||
+	    fiber_spawn(scan_run, q) == NULL ||
 	    fiber_spawn(clock_run, q) == NULL)
 		return -ENOMEM;
 	return 0;
@@ -307,6 +314,7 @@ static void qmgr_drain(struct service_env *env)
 	waitq_wake_all(&q->scan);
 	waitq_wake_all(&q->room);
 	waitq_wake_all(&q->clock);
+	waitq_wake_all(&q->ledgers);
 }
 
 static bool is_delivering(const struct qmgr *q)
@@ -329,6 +337,7 @@ static void qmgr_end(struct service_env *env)
 		if (fiber_sleep(clock_deadline(END_LOOK_MS)) != 0)
 			break;
 	message_save_all(q);
+	journal_end(q);
 }
 
 const struct service qmgr_service = {

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "delivery/log.h"
 #include "qmgr/finish.h"
+#include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
 
 /* ---- decisions ---------------------------------------------------------- */
@@ -71,12 +72,22 @@ static bool wants_success(const struct message *m)
 	return false;
 }
 
+static bool is_done(const struct message *m)
+{
+	for (size_t i = 0; i < m->envelope.recipient_count; i++)
+		if (!recipient_is_final(&m->states[i]))
+			return false;
+	return true;
+}
+
 bool finish_is_quick(const struct message *m)
 {
 	if (m->after == AFTER_DELETE)
 		return true;
 	if (count_fresh(m, OUTCOME_BOUNCED) > 0 || wants_success(m))
 		return false;
+	if (m->segment != NULL && !is_done(m))
+		return false; /* it needs a file */
 	return count_fresh(m, OUTCOME_DEFERRED) == 0 ||
 	       (!is_expired(m) && !owes_delay_warning(m));
 }
@@ -176,18 +187,15 @@ static void report_delay(struct message *m)
 
 /* ---- the file ----------------------------------------------------------- */
 
-static bool is_done(const struct message *m)
-{
-	for (size_t i = 0; i < m->envelope.recipient_count; i++)
-		if (!recipient_is_final(&m->states[i]))
-			return false;
-	return true;
-}
-
 static void remove_message(struct message *m)
 {
-	int error =
-		queue_file_remove(m->q->queue, m->where, queue_id_str(&m->id));
+	int error = 0;
+
+	if (m->segment != NULL)
+		journal_done(m);
+	else
+		error = queue_file_remove(m->q->queue, m->where,
+					  queue_id_str(&m->id));
 
 	if (error != 0 && error != -ENOENT)
 		log_error("%s: cannot remove: %s", m->id.text,
@@ -213,6 +221,12 @@ static void let_wait(struct message *m)
 			(void)queue_outcome_record(&m->unsaved,
 						   &m->states[i].last, 0);
 	message_save(m);
+	if (m->segment != NULL &&
+	    journal_settle(m, m->after == AFTER_HOLD ? QUEUE_HOLD : to,
+			   now_s + (wait + 999) / 1000) != 0) {
+		message_free(m); /* it is taken up again later */
+		return;
+	}
 	if (m->after == AFTER_HOLD)
 		to = QUEUE_HOLD;
 	if (m->after == AFTER_REQUEUE) {

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "delivery/control.h"
 #include "ipc/channel.h"
+#include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
 #include "rt/loop.h"
 
@@ -53,7 +54,7 @@ static void serve_triggers(struct qmgr *q, int fd)
 
 /* ---- messages ----------------------------------------------------------- */
 
-static int on_queued(struct qmgr *q, struct msg *m)
+static int on_file_queued(struct qmgr *q, struct msg *m)
 {
 	struct str id = msg_str(m, TAG_ID, QUEUE_ID_MAX), packed = STR("");
 	uint64_t offset = msg_u64(m, TAG_OFFSET, INT64_MAX / 2);
@@ -65,6 +66,12 @@ static int on_queued(struct qmgr *q, struct msg *m)
 		return -EBADMSG;
 	message_from_writer(q, id, msg_take_fd(m), offset, length, packed);
 	return 0;
+}
+
+static int on_queued(struct qmgr *q, struct channel *ch, struct msg *m)
+{
+	return msg_has(m, TAG_SEGMENT) ? journal_queued(q, ch, m)
+				       : on_file_queued(q, m);
 }
 
 /* Whether the peer may change messages. */
@@ -111,13 +118,16 @@ static void serve_messages(struct qmgr *q, int fd)
 		if (error != 0)
 			break;
 		if (m.type == MSG_QUEUED)
-			error = on_queued(q, &m);
+			error = privileged ? on_queued(q, ch, &m) : -EBADMSG;
+		else if (m.type == MSG_SEGMENT)
+			error = privileged ? journal_news(q, ch, &m) : -EBADMSG;
 		else if (m.type == MSG_CONTROL)
 			error = on_control(q, ch, &m, privileged);
 		msg_drop(&m);
 	}
 	if (error == -EBADMSG)
 		log_warning("malformed message on the queue manager's socket");
+	journal_channel_gone(q, ch);
 	channel_drain(ch, clock_deadline(FIRST_MS));
 	channel_close(ch);
 }

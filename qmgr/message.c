@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "delivery/log.h"
+#include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
 
 #define ARENA_MOST ((size_t)1 << 30) /* bytes; QUEUE_ENVELOPE_MAX unpacked */
@@ -42,7 +43,7 @@ struct message *message_find(const struct qmgr *q, struct str id)
 
 /* ---- making one --------------------------------------------------------- */
 
-static struct message *message_new(struct qmgr *q)
+struct message *message_new(struct qmgr *q)
 {
 	struct message *m = calloc(1, sizeof(*m));
 
@@ -86,13 +87,14 @@ void message_free(struct message *m)
 	list_remove(&m->todo);
 	list_remove(&m->dirty);
 	close_file(m);
+	journal_drop(m);
 	buf_release(&m->unsaved);
 	arena_free(m->arena);
 	free(m);
 }
 
 /* Keep `fd`, or only as long as there are not too many. */
-static void keep_file(struct message *m, int fd)
+void message_keep_file(struct message *m, int fd)
 {
 	if (m->q->open_files >= m->q->files_most) {
 		(void)close(fd);
@@ -103,7 +105,7 @@ static void keep_file(struct message *m, int fd)
 }
 
 /* Take what a reader found. */
-static void message_fill(struct message *m, const struct queue_message *from)
+void message_fill(struct message *m, const struct queue_message *from)
 {
 	m->id = from->id;
 	m->offset = from->offset;
@@ -198,6 +200,16 @@ static bool put_on_hold(struct message *m)
 	return message_move(m, QUEUE_HOLD) == 0;
 }
 
+int message_begin(struct message *m)
+{
+	if (m->segment != NULL && (m->envelope.flags & ENVELOPE_HOLD) != 0) {
+		(void)!message_move(m, QUEUE_HOLD);
+		message_free(m);
+		return 0;
+	}
+	return message_start(m);
+}
+
 /* ---- from a writer ------------------------------------------------------ */
 
 void message_from_writer(struct qmgr *q, struct str id, int fd, uint64_t offset,
@@ -230,7 +242,7 @@ void message_from_writer(struct qmgr *q, struct str id, int fd, uint64_t offset,
 		m->length = length;
 		m->end = offset + length + packed.n;
 	}
-	keep_file(m, fd);
+	message_keep_file(m, fd);
 	if (error != 0 || put_on_hold(m)) {
 		message_free(m);
 		if (error != 0)
@@ -312,7 +324,7 @@ static int read_file(struct message *m, struct str id)
 		log_warning(STR_FMT ": cannot cut a torn end: %s", STR_ARG(id),
 			    strerror(errno));
 	message_fill(m, &read);
-	keep_file(m, fd);
+	message_keep_file(m, fd);
 	return 0;
 }
 
@@ -344,10 +356,22 @@ int message_from_file(struct qmgr *q, enum queue_name where, struct str id,
 
 /* ---- its file ----------------------------------------------------------- */
 
+int message_open_content(const struct message *m)
+{
+	if (m->segment != NULL)
+		return journal_open_content(m);
+	if (m->after == AFTER_DELETE)
+		return -ENOENT;
+	return queue_file_open(m->q->queue, m->where, queue_id_str(&m->id),
+			       false);
+}
+
 int message_move(struct message *m, enum queue_name to)
 {
 	int error;
 
+	if (m->segment != NULL)
+		return journal_settle(m, to, 0);
 	if (m->where == to)
 		return 0;
 	error = queue_file_move(m->q->queue, m->where, to,
@@ -367,6 +391,10 @@ void message_save(struct message *m)
 	list_remove(&m->dirty);
 	if (m->unsaved.n == 0)
 		return;
+	if (m->segment != NULL) {
+		journal_save(m);
+		return;
+	}
 	if (fd < 0)
 		fd = queue_file_open(m->q->queue, m->where,
 				     queue_id_str(&m->id), true);
@@ -398,10 +426,12 @@ void message_tick(struct qmgr *q)
 
 		if (m->active_at > before)
 			break; /* the rest is younger */
-		if (!m->settled && m->where == QUEUE_INCOMING)
+		if (!m->settled && m->where == QUEUE_INCOMING &&
+		    m->segment == NULL)
 			(void)message_move(m, QUEUE_ACTIVE);
 		m->settled = true;
 	}
+	journal_settle_slow(q, before);
 }
 
 /* ---- facts -------------------------------------------------------------- */

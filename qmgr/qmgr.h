@@ -4,6 +4,7 @@
  * The way of a message, and where it is written:
  *
  *	listen.c    a writer says QUEUED        scan.c      or a scan finds it
+ *	journal.c   in a file of its own, or still in its writer's journal
  *	message.c   it becomes active, later ends
  *	resolve.c   each recipient gets a transport and a next hop (lib/route);
  *		    what needs no agent (inline.c) is done on the spot, the rest
@@ -38,6 +39,7 @@ struct dns;
 struct intake_site;
 struct mastercf;
 struct route;
+struct segment;
 struct service_env;
 
 /* ---- the process -------------------------------------------------------- */
@@ -69,6 +71,11 @@ struct qmgr {
 	struct list dirty;	/* of struct message: with unsaved records */
 	struct list unresolved; /* of struct message */
 	unsigned resolvers;	/* fibers that work on it */
+
+	struct list segments;	/* of struct segment (journal.c) */
+	struct waitq ledgers;	/* wakes who writes what became of messages */
+	int64_t ledgers_warned; /* when that last failed */
+	unsigned settlers;	/* fibers that give messages files */
 
 	struct list transports; /* of struct transport */
 	struct waitq clock;	/* wakes the clock fiber early */
@@ -103,6 +110,9 @@ struct message {
 	struct arena *arena;
 	struct queue_id id;
 	enum queue_name where;
+	struct segment *segment; /* NULL: it has a file; else it is there: */
+	uint64_t record;
+	uint64_t image_length;
 	int fd;		 /* for appending; -1: not open */
 	uint64_t offset; /* of the content */
 	uint64_t length;
@@ -120,8 +130,9 @@ struct message {
 	struct buf unsaved; /* records to be appended */
 	struct list shares; /* of struct message_share */
 	enum message_after after;
-	bool flushed; /* a person asked for this attempt */
-	bool settled; /* has been moved out of incoming/ for being slow */
+	bool flushed;  /* a person asked for this attempt */
+	bool settled;  /* has been moved out of incoming/ for being slow */
+	bool settling; /* its file is being made */
 	bool finishing;
 };
 
@@ -148,6 +159,19 @@ int message_from_file(struct qmgr *q, enum queue_name where, struct str id,
  * Takes: fd.  Borrows: packed envelope, empty: read the file. */
 void message_from_writer(struct qmgr *q, struct str id, int fd, uint64_t offset,
 			 uint64_t length, struct str packed);
+
+/* For who makes messages (journal.c): an empty one, NULL: no memory; take what
+ * a reader found; make it active, which takes it in every case (0, or it will
+ * be found again); keep `fd` for appending, or close it. */
+struct message *message_new(struct qmgr *q);
+struct queue_message;
+void message_fill(struct message *m, const struct queue_message *from);
+int message_begin(struct message *m);
+void message_keep_file(struct message *m, int fd);
+
+/* A read-only descriptor of the content.  Returns: >= 0, -ENOENT: somebody
+ * removed it; -errno. */
+MUST_USE int message_open_content(const struct message *m);
 
 /* Append m->unsaved to the file, now.  Errors are logged: what is lost is the
  * knowledge of an attempt. */
@@ -362,9 +386,14 @@ enum scan_want {
 	SCAN_DEFERRED = 1 << 1, /* what is due */
 	SCAN_ALL = 1 << 2,	/* all of deferred/ (flush) */
 	SCAN_ACTIVE = 1 << 3,	/* left by a predecessor */
+	SCAN_JOURNAL = 1 << 4,	/* what is missed of the writers' segments */
 };
 
 void scan_want(struct qmgr *q, unsigned want);
+
+/* Wait for room for one more message; `fresh` as above.  Returns false when
+ * the process ends. */
+bool scan_wait_for_room(struct qmgr *q, bool fresh);
 
 /* The fiber that scans. */
 void scan_run(void *arg);

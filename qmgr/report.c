@@ -47,8 +47,7 @@ static int copy_content(const struct message *m, struct intake *in,
 	BUF_SCOPED chunk = BUF_INIT(CHUNK);
 	uint64_t done = 0, length = m->length < most ? m->length : most;
 	int state = 1, error = 0;
-	int fd = queue_file_open(m->q->queue, m->where, queue_id_str(&m->id),
-				 false);
+	int fd = message_open_content(m);
 
 	if (fd < 0)
 		return fd;

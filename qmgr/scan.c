@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
 
 #define PORTION 64u /* files between two turns of the others */
@@ -20,8 +21,7 @@ void scan_want(struct qmgr *q, unsigned want)
 	waitq_wake_all(&q->scan);
 }
 
-/* Wait for room.  Returns false when the process ends. */
-static bool wait_for_room(struct qmgr *q, bool fresh)
+bool scan_wait_for_room(struct qmgr *q, bool fresh)
 {
 	while (!message_may_start(q, fresh) && !q->ending)
 		if (waitq_wait(&q->room, clock_deadline(ROOM_MS)) == -ECANCELED)
@@ -37,7 +37,7 @@ static bool take(struct qmgr *q, enum queue_name name,
 
 	if (message_find(q, queue_id_str(&entry->id)) != NULL)
 		return true;
-	if (!wait_for_room(q, name != QUEUE_DEFERRED))
+	if (!scan_wait_for_room(q, name != QUEUE_DEFERRED))
 		return false;
 	error = message_from_file(q, name, queue_id_str(&entry->id), flushed);
 	if (error < 0) {
@@ -77,6 +77,9 @@ static void scan_what_is_wanted(struct qmgr *q)
 	unsigned wanted = q->wanted;
 
 	q->wanted = 0;
+	/* First: what has been settled is recognised by its file. */
+	if (wanted & SCAN_JOURNAL)
+		journal_scan(q);
 	if (wanted & SCAN_ACTIVE)
 		scan(q, QUEUE_ACTIVE, false, false);
 	if (wanted & SCAN_INCOMING)

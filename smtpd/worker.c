@@ -47,9 +47,13 @@ static int open_queue(struct worker *w, struct why *why)
 		return why_fail(why, -EINVAL, "queue_directory is too long");
 	opts.memory_limit = (uint64_t)conf_int(
 		env->conf, STR("journal_message_limit"), 0, 0, INT32_MAX);
+	opts.journal_segment_size = (uint64_t)conf_int(
+		env->conf, STR("journal_segment_size"), 64 << 20, 0, 1 << 30);
+	opts.journal_segments = (unsigned)conf_int(
+		env->conf, STR("journal_segments_max"), 4, 1, 16);
 	rc = queue_open(directory, &opts, &w->queue, why);
 	if (rc == 0)
-		rc = handover_open("public/qmgr", &w->handover);
+		rc = handover_open("public/qmgr", w->queue, &w->handover);
 	if (rc == 0)
 		rc = intake_site_open(env->conf, env->common, w->queue,
 				      w->handover, &w->intake, why);

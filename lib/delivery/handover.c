@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* The writers' end of the connection to qmgr.
  *
- * A keeper fiber waits for the connection to end (qmgr says nothing on it),
- * then connects again, once a second, and asks qmgr to look through incoming/
- * for what was missed meanwhile. */
+ * A keeper fiber takes what qmgr says (which journal segments are free again)
+ * until the connection ends, then connects again, once a second, tells how all
+ * segments stand and asks qmgr to look through incoming/ for what was missed
+ * meanwhile. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "delivery/control.h"
 #include "delivery/handover.h"
 #include "ipc/channel.h"
+#include "queue/journal.h"
 #include "rt/fiber.h"
 
 #define RETRY_MS 1000
@@ -21,6 +23,7 @@
 #define PATH_MOST 128
 
 struct handover {
+	struct queue *q;
 	char path[PATH_MOST];
 	struct channel *channel; /* NULL: not connected */
 	struct fiber *keeper;
@@ -30,7 +33,7 @@ struct handover {
 	struct buf packed;
 };
 
-int handover_open(const char *path, struct handover **out)
+int handover_open(const char *path, struct queue *q, struct handover **out)
 {
 	struct handover *h = calloc(1, sizeof(*h));
 
@@ -41,6 +44,7 @@ int handover_open(const char *path, struct handover **out)
 		free(h);
 		return -ENOMEM;
 	}
+	h->q = q;
 	buf_init(&h->frame, MSG_MAX + 64);
 	buf_init(&h->packed, MSG_MAX);
 	*out = h;
@@ -64,23 +68,69 @@ void handover_close(struct handover *h)
 		return;
 	}
 	h->closed = true;
+	h->q = NULL;
 	fiber_cancel(h->keeper);
 }
 
 /* ---- the keeper --------------------------------------------------------- */
+
+/* Tell what is new of our segments. */
+static int send_news(struct handover *h)
+{
+	struct segment_news news;
+	struct msg_writer w;
+	int error = 0;
+
+	while (error == 0 && queue_segment_news(h->q, &news)) {
+		buf_reset(&h->frame);
+		msg_begin(&w, &h->frame, MSG_SEGMENT);
+		msg_put(&w, TAG_SEGMENT, str_of_c(news.name));
+		msg_put(&w, TAG_GENERATION, news.generation);
+		msg_put(&w, TAG_LENGTH, news.end);
+		msg_put(&w, TAG_COUNT, news.count);
+		msg_put(&w, TAG_FLAGS, (uint64_t)news.flags);
+		error = msg_end(&w);
+		if (error == 0)
+			error = channel_post(h->channel, &h->frame, NULL, 0);
+	}
+	if (error != 0) {
+		queue_segments_renew(h->q);
+		h->missed = true;
+	}
+	return error;
+}
 
 static void ask_for_scan(struct handover *h)
 {
 	const struct control c = {
 		.verb = CONTROL_SCAN, .id = STR(""), .site = STR("")};
 
+	if (h->q == NULL)
+		return;
+	queue_segments_renew(h->q);
+	if (send_news(h) != 0)
+		return;
 	buf_reset(&h->frame);
 	if (control_encode(&h->frame, &c) == 0 &&
 	    channel_post(h->channel, &h->frame, NULL, 0) == 0)
 		h->missed = false;
 }
 
-/* Wait until the connection ends, reading past whatever is said. */
+static void take(struct handover *h, struct msg *m)
+{
+	struct str name;
+	uint64_t generation;
+
+	if (m->type == MSG_RELEASE) {
+		name = msg_str(m, TAG_SEGMENT, SEGMENT_NAME_MAX);
+		generation = msg_u64(m, TAG_GENERATION, UINT64_MAX);
+		if (m->error == 0 && h->q != NULL)
+			queue_segment_released(h->q, name, generation);
+	}
+	msg_drop(m);
+}
+
+/* Wait until the connection ends. */
 static void wait_for_end(struct handover *h)
 {
 	struct msg m;
@@ -90,7 +140,7 @@ static void wait_for_end(struct handover *h)
 		error = channel_receive(h->channel, &m,
 					clock_deadline(LOOK_MS));
 		if (error == 0)
-			msg_drop(&m);
+			take(h, &m);
 		if (error == -ETIMEDOUT && h->missed)
 			ask_for_scan(h);
 	}
@@ -131,12 +181,19 @@ static int encode(struct handover *h, const struct queue_place *place,
 	buf_reset(&h->packed);
 	envelope_pack(&h->packed, e);
 	msg_begin(&w, &h->frame, MSG_QUEUED);
-	msg_put_fds(&w, 1);
+	if (place->segment == NULL) {
+		msg_put_fds(&w, 1);
+	} else {
+		msg_put(&w, TAG_SEGMENT, str_of_c(place->segment));
+		msg_put(&w, TAG_GENERATION, place->generation);
+		msg_put(&w, TAG_RECORD, place->record);
+		msg_put(&w, TAG_SIZE, place->image_length);
+	}
 	msg_put(&w, TAG_ID, queue_id_str(&place->id));
 	msg_put(&w, TAG_OFFSET, place->offset);
 	msg_put(&w, TAG_LENGTH, place->length);
 	/* A large envelope is read from the file. */
-	if (!h->packed.failed && h->packed.n < MSG_MAX - 256)
+	if (!h->packed.failed && h->packed.n < MSG_MAX - 512)
 		msg_put(&w, TAG_ENVELOPE, buf_str(&h->packed));
 	return msg_end(&w);
 }
@@ -151,12 +208,22 @@ static void begin(struct handover *h)
 	h->keeper = fiber_spawn(keeper, h);
 }
 
+/* Send the message in h->frame, and the descriptor of a file. */
+static int post(struct handover *h, struct queue_place *place)
+{
+	int fd = place->fd;
+
+	if (place->segment != NULL)
+		return channel_post(h->channel, &h->frame, NULL, 0);
+	place->fd = -1;
+	return channel_post(h->channel, &h->frame, &fd, 1);
+}
+
 void handover_send(struct handover *h, struct queue_place *place,
 		   const struct envelope *e)
 {
-	int fd = place->fd, error = -EPIPE;
+	int error = -EPIPE;
 
-	place->fd = -1;
 	begin(h);
 	/* Who sends more than qmgr takes is slowed down here. */
 	if (h->channel != NULL && channel_is_congested(h->channel))
@@ -164,11 +231,12 @@ void handover_send(struct handover *h, struct queue_place *place,
 	if (h->channel != NULL)
 		error = encode(h, place, e);
 	if (error == 0)
-		error = channel_post(h->channel, &h->frame, &fd, 1);
-	else
-		(void)close(fd);
+		error = post(h, place);
+	queue_place_close(place);
 	if (error != 0)
 		h->missed = true;
+	else
+		(void)send_news(h);
 }
 
 void handover_flush(struct handover *h, int64_t deadline)

@@ -55,15 +55,62 @@ MUST_USE int tail_outcome(struct str payload, struct arena *a,
 			  int (*each)(const struct recipient *r, void *arg),
 			  void *arg);
 
+/* ---- FORMAT.md, section 5: journals -------------------------------------- */
+
+#define RECORD_MAGIC "MALOTEJ1"
+#define RECORD_HEADER_SIZE 64u
+#define RECORD_ALIGN 512u /* where records begin */
+#define BATCH_ALIGN                                                            \
+	4096u /* where batches begin: a page that holds what was               \
+		 acknowledged is never written again */
+
+struct record_header {
+	uint64_t nonce; /* of the segment, from its name */
+	uint64_t generation;
+	uint64_t offset; /* where this header is in the segment */
+	uint32_t length; /* of the image behind it */
+};
+
+/* Put it at `to`, which has room for RECORD_HEADER_SIZE bytes. */
+void record_header_pack(char *to, const struct record_header *h);
+
+/* Whether the header in `in` is good.  Fills: *h. */
+MUST_USE bool record_header_unpack(struct str in, struct record_header *h);
+
+/* The nonce in the name of a segment. */
+uint64_t segment_nonce(struct str name);
+
+static inline uint64_t round_up(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
+/* The writer's side (journal.c). */
+struct journal;
+MUST_USE int journal_open(struct queue *q, const struct queue_opts *opts,
+			  struct journal **out);
+void journal_close(struct journal *j);
+
+enum { JOURNAL_FULL = 1 };
+
+/* Put an image, in three parts, on stable storage.
+ * Fills:   *place but for id, offset and length.
+ * Returns: 0; JOURNAL_FULL: there is no room for it, make a file; -errno. */
+MUST_USE int journal_append(struct journal *j, const struct str parts[3],
+			    struct queue_place *place);
+
 /* ---- the open spool ----------------------------------------------------- */
 
 struct queue {
 	int dirs[QUEUE_NAMES];
+	int journal_dir;	 /* -1: there is none */
+	struct journal *journal; /* NULL: this process writes no journal */
 	bool hashed[QUEUE_NAMES];
 	unsigned depth; /* of the hash directories, 0 to 3 */
 	uint64_t memory_limit;
 	bool no_sync;
-	bool sync_dir; /* fsync of a new file is not enough here */
+	uint64_t flushes; /* of files */
+	bool sync_dir;	  /* fsync of a new file is not enough here */
 	struct queue_id_maker ids;
 	int64_t space_asked; /* when, and the answer */
 	uint64_t space_free;
@@ -78,6 +125,10 @@ void queue_path(const struct queue *q, enum queue_name name, struct str id,
 
 /* Make the hash directories that lead to `path` below `dir`. */
 MUST_USE int queue_make_parents(int dir, const char *path);
+
+/* Read `n` bytes at `offset` to the end of `to`.
+ * Returns: 0; -EBADMSG when the file is shorter; -ENOMEM; -errno. */
+MUST_USE int read_at(int fd, uint64_t offset, size_t n, struct buf *to);
 
 /* Write all of it.  Returns: 0 or -errno. */
 MUST_USE int write_at(int fd, uint64_t offset, struct str bytes);

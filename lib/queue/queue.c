@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/why.h"
 #include "queue/inside.h"
+#include "queue/journal.h"
 
 #define MEMORY_LIMIT ((uint64_t)256 * 1024)
 #define DEPTH_MOST 3u
@@ -55,9 +56,9 @@ struct tree_row {
 static const struct tree_row tree[] = {
 	{"incoming", 0700, false, false}, {"active", 0700, false, false},
 	{"deferred", 0700, false, false}, {"hold", 0700, false, false},
-	{"corrupt", 0700, false, false},  {"private", 0700, false, false},
-	{"public", 0710, true, false},	  {"maildrop", 01730, true, false},
-	{"pid", 0755, false, true},
+	{"corrupt", 0700, false, false},  {"journal", 0700, false, false},
+	{"private", 0700, false, false},  {"public", 0710, true, false},
+	{"maildrop", 01730, true, false}, {"pid", 0755, false, true},
 };
 
 /* Make one directory, unless it is there. */
@@ -162,6 +163,7 @@ int queue_open(const char *queue_directory, const struct queue_opts *opts,
 	}
 	for (int i = 0; i < QUEUE_NAMES; i++)
 		q->dirs[i] = -1;
+	q->journal_dir = -1;
 	if (error != 0)
 		(void)why_fail(why, error, "open directory %s: %s",
 			       queue_directory, strerror(-error));
@@ -175,6 +177,10 @@ int queue_open(const char *queue_directory, const struct queue_opts *opts,
 				       strerror(-error));
 		}
 	}
+	/* Older spools have none. */
+	q->journal_dir = error == 0 ? openat(root, "journal",
+					     O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+				    : -1;
 	if (root >= 0)
 		(void)close(root);
 	if (error != 0) {
@@ -188,6 +194,13 @@ int queue_open(const char *queue_directory, const struct queue_opts *opts,
 	set_hashing(q, opts);
 	queue_id_maker_init(&q->ids);
 	q->space_asked = INT64_MIN;
+	if (opts->journal_segment_size > 0 && opts->journal_segments > 0 &&
+	    q->journal_dir >= 0)
+		error = journal_open(q, opts, &q->journal);
+	if (error != 0) {
+		queue_close(q);
+		return why_fail(why, error, "out of memory");
+	}
 	*out = q;
 	return 0;
 }
@@ -196,6 +209,9 @@ void queue_close(struct queue *q)
 {
 	if (q == NULL)
 		return;
+	journal_close(q->journal);
+	if (q->journal_dir >= 0)
+		(void)close(q->journal_dir);
 	for (int i = 0; i < QUEUE_NAMES; i++)
 		if (q->dirs[i] >= 0)
 			(void)close(q->dirs[i]);
@@ -208,6 +224,11 @@ int queue_lock(struct queue *q)
 		if (errno != EINTR)
 			return -errno;
 	return 0;
+}
+
+uint64_t queue_flushes(const struct queue *q)
+{
+	return q->flushes + queue_journal_flushes(q);
 }
 
 /* ---- free space --------------------------------------------------------- */

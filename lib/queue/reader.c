@@ -14,9 +14,7 @@
 
 #define CHECK_CHUNK ((size_t)64 * 1024)
 
-/* Read `n` bytes at `offset` to the end of `to`.
- * Returns: 0; -EBADMSG when the file is shorter; -ENOMEM; -errno. */
-static int read_at(int fd, uint64_t offset, size_t n, struct buf *to)
+int read_at(int fd, uint64_t offset, size_t n, struct buf *to)
 {
 	char *p = buf_room(to, n);
 	size_t done = 0;

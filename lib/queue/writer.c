@@ -261,6 +261,30 @@ static int make_ends(struct commit *c, const struct envelope *e)
 	return c->tail.failed || c->head.failed ? -ENOMEM : 0;
 }
 
+/* Into the journal.  Returns: 0, JOURNAL_FULL, -errno. */
+static int commit_to_journal(const struct commit *c, struct queue_place *place)
+{
+	const struct queue_draft *d = c->d;
+	const struct str parts[3] = {buf_str(&c->head), buf_str(&d->content),
+				     buf_str(&c->tail)};
+
+	if (d->q->journal == NULL || d->fd >= 0)
+		return JOURNAL_FULL;
+	return journal_append(d->q->journal, parts, place);
+}
+
+static int commit_to_file(struct commit *c, struct queue_place *place)
+{
+	int error = offload(commit_work, c);
+
+	if (error != 0)
+		return error;
+	c->d->q->flushes += c->d->q->sync_dir ? 2 : 1;
+	*place = (struct queue_place){.fd = c->fd};
+	c->d->fd = -1;
+	return 0;
+}
+
 int queue_commit(struct queue_draft *d, const struct envelope *e,
 		 struct queue_place *place)
 {
@@ -273,16 +297,12 @@ int queue_commit(struct queue_draft *d, const struct envelope *e,
 	if (error == 0)
 		error = make_ends(&c, e);
 	if (error == 0) {
-		error = offload(commit_work, &c);
-		if (error == 0) {
-			*place = (struct queue_place){
-				.id = d->id,
-				.fd = c.fd,
-				.offset = FILE_HEADER_SIZE,
-				.length = d->size,
-			};
-			d->fd = -1;
-		}
+		error = commit_to_journal(&c, place);
+		if (error == JOURNAL_FULL)
+			error = commit_to_file(&c, place);
+		place->id = d->id;
+		place->offset = place->image + FILE_HEADER_SIZE;
+		place->length = d->size;
 	} else if (d->fd >= 0) {
 		(void)unlinkat(d->q->dirs[QUEUE_INCOMING], d->id.text, 0);
 	}
@@ -290,6 +310,14 @@ int queue_commit(struct queue_draft *d, const struct envelope *e,
 	buf_release(&c.tail);
 	draft_free(d);
 	return error;
+}
+
+void queue_place_close(struct queue_place *place)
+{
+	/* A segment stays open: it is its journal's. */
+	if (place->fd >= 0 && place->segment == NULL)
+		(void)close(place->fd);
+	place->fd = -1;
 }
 
 void queue_abandon(struct queue_draft *d)

@@ -22,6 +22,10 @@ struct queue_opts {
 	struct str hash_queue_names; /* empty: "deferred, defer" */
 	unsigned hash_queue_depth;   /* 0: 1 */
 	bool no_sync; /* for tests and measurements: promises nothing */
+	/* Messages up to memory_limit go to journals of this process (see
+	 * queue/journal.h); 0 bytes or segments: each gets a file. */
+	uint64_t journal_segment_size;
+	unsigned journal_segments;
 };
 
 /* Open the spool below `queue_directory`, before entering a jail: directory
@@ -56,10 +60,19 @@ uint64_t queue_draft_size(const struct queue_draft *d);
 /* Where a committed message lies: its bytes are (fd, offset, length). */
 struct queue_place {
 	struct queue_id id;
-	int fd;		 /* the caller closes it (handover_send() does) */
+	int fd;		 /* give it back with queue_place_close() */
 	uint64_t offset; /* of the content */
 	uint64_t length;
+	const char *segment; /* name of the journal segment that it is in;
+				NULL: it has a file of its own */
+	uint64_t generation; /* of the segment, */
+	uint64_t record;     /* where its record begins there, */
+	uint64_t image;	     /* where the image of a queue file begins */
+	uint64_t image_length;
 };
+
+/* Let go of it; handover_send() does that too. */
+void queue_place_close(struct queue_place *place);
 
 /* Make the message durable.  e->arrived_us 0 stands for the draft's time;
  * recipients are numbered by their place whatever .number says.
@@ -76,6 +89,9 @@ MUST_USE int queue_commit(struct queue_draft *d, const struct envelope *e,
 /* Forget it.  NULL is allowed. */
 void queue_abandon(struct queue_draft *d);
 DEFINE_CLEANUP(struct queue_draft *, queue_abandon)
+
+/* How often this process asked the disk to flush, for commits. */
+uint64_t queue_flushes(const struct queue *q);
 
 /* Whether the file system has `minfree` bytes free for us.
  * Returns: 0; -ENOSPC; another -errno when it could not be asked. */

@@ -33,6 +33,7 @@ struct intake_site {
 	struct queue *queue;
 	struct handover *handover;
 	struct rewrite_maps *maps;
+	uint64_t flushes; /* that were counted */
 };
 
 struct intake {
@@ -60,6 +61,7 @@ int intake_site_open(const struct conf *conf, const struct conf_common *common,
 		return why_fail(why, -ENOMEM, "out of memory");
 	site->common = common;
 	site->queue = queue;
+	site->flushes = queue != NULL ? queue_flushes(queue) : 0;
 	site->handover = handover;
 	rc = rewrite_maps_open(conf, common, &site->maps, why);
 	if (rc < 0) {
@@ -367,6 +369,10 @@ static int commit(struct intake *in, const struct envelope *e,
 	result->size = queue_draft_size(in->draft);
 	rc = queue_commit(in->draft, e, &place);
 	in->draft = NULL;
+	/* Of all that were made meanwhile, each is counted once. */
+	stats_add(STAT_queue_flushes,
+		  queue_flushes(in->site->queue) - in->site->flushes);
+	in->site->flushes = queue_flushes(in->site->queue);
 	if (rc < 0) {
 		stats_add(STAT_queue_commit_failures, 1);
 		return rc;
@@ -376,7 +382,7 @@ static int commit(struct intake *in, const struct envelope *e,
 	if (in->site->handover != NULL)
 		handover_send(in->site->handover, &place, e);
 	else
-		close(place.fd);
+		queue_place_close(&place);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "ctl/site.h"
 #include "mail/address.h"
 #include "mail/date.h"
+#include "queue/journal.h"
 
 enum part {
 	PART_ENVELOPE = 1 << 0,
@@ -206,6 +208,29 @@ static int print_message(const struct postcat *p, int fd, const char *name,
 	return error == 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
+struct wanted {
+	struct str id;
+	int fd; /* of a copy in memory; -1: not found */
+};
+
+static int take_wanted(const struct segment_record *r, void *arg)
+{
+	struct wanted *w = arg;
+	struct str rest = r->image;
+
+	if (!str_eq(queue_id_str(&r->id), w->id))
+		return 0;
+	w->fd = memfd_create("message", MFD_CLOEXEC);
+	while (w->fd >= 0 && rest.n > 0) {
+		ssize_t put = write(w->fd, rest.p, rest.n);
+
+		if (put <= 0)
+			return -EIO;
+		rest = str_after(rest, (size_t)put);
+	}
+	return 1;
+}
+
 static int print_queued(const struct postcat *p, const struct ctl_site *site,
 			const char *id)
 {
@@ -217,6 +242,14 @@ static int print_queued(const struct postcat *p, const struct ctl_site *site,
 	if (status != 0)
 		return status;
 	if (queue_file_find(q, str_of_c(id), &in) != 0) {
+		struct wanted w = {.id = str_of_c(id), .fd = -1};
+
+		if (queue_journal_each(q, take_wanted, &w) == 1 && w.fd >= 0) {
+			(void)snprintf(name, sizeof(name), "journal/%s", id);
+			status = print_message(p, w.fd, name, site);
+			(void)close(w.fd);
+			return status;
+		}
 		ctl_say(site, "fatal", "open queue file %s: %s", id,
 			strerror(ENOENT));
 		return EX_DATAERR;

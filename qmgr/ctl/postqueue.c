@@ -13,6 +13,7 @@
 #include "ctl/site.h"
 #include "delivery/control.h"
 #include "delivery/showq.h"
+#include "queue/journal.h"
 #include "rt/connect.h"
 #include "rt/stream.h"
 
@@ -86,6 +87,18 @@ static void list_queue(struct queue *q, enum queue_name name, struct listing *l)
 	}
 }
 
+static int list_record(const struct segment_record *r, void *arg)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new(SIZE_MAX);
+	BUF_SCOPED entry = BUF_INIT((size_t)256 << 20);
+	struct queue_message m;
+
+	if (a != NULL && queue_read_image(r->image, a, &m, NULL) == 0)
+		showq_put_message(&entry, queue_name_str(QUEUE_INCOMING), &m);
+	listing_feed(arg, buf_str(&entry));
+	return 0;
+}
+
 /* The mail system is down: look for ourselves. */
 static int list_files(const struct ctl_site *site, struct listing *l)
 {
@@ -97,6 +110,8 @@ static int list_files(const struct ctl_site *site, struct listing *l)
 		return status;
 	showq_put_hello(&text);
 	listing_feed(l, buf_str(&text));
+	if (queue_journal_each(q, list_record, l) != 0)
+		ctl_say(site, "warning", "cannot read all of the journals");
 	for (int i = 0; i < QUEUE_NAMES; i++)
 		if (i != QUEUE_CORRUPT)
 			list_queue(q, (enum queue_name)i, l);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "ctl/site.h"
 #include "delivery/control.h"
+#include "queue/journal.h"
 
 #define STEPS_MOST 64
 
@@ -219,6 +220,8 @@ static int do_one(struct postsuper *p, const struct step *step, struct str id,
 			return status;
 		/* Not under the hands of one that does not answer. */
 		error = queue_lock(p->queue);
+		if (error == 0)
+			error = queue_settle_all(p->queue);
 		if (error == 0)
 			change_here(p, &c, &answer);
 	}

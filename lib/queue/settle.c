@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+/* From the journal to a file of its own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "queue/inside.h"
+#include "queue/journal.h"
+
+#define CHUNK ((size_t)256 * 1024)
+
+/* Copy the image and append the tail. */
+static int copy(struct settling *s)
+{
+	BUF_SCOPED chunk = BUF_INIT(CHUNK);
+	uint64_t done = 0;
+	int error = 0;
+
+	while (error == 0 && done < s->length) {
+		uint64_t left = s->length - done;
+		size_t n = left < CHUNK ? (size_t)left : CHUNK;
+
+		buf_reset(&chunk);
+		error = read_at(s->from, s->image + done, n, &chunk);
+		if (error == 0)
+			error = write_at(s->fd, done, buf_str(&chunk));
+		done += n;
+	}
+	if (error == 0)
+		error = write_at(s->fd, s->length, s->tail);
+	s->end = s->length + s->tail.n;
+	return error;
+}
+
+/* Give it its name.  Its bytes are durable. */
+static int put_in_place(const struct settling *s, const char *fresh)
+{
+	const struct queue *q = s->q;
+	char path[QUEUE_PATH_MAX];
+	int error, dir;
+
+	queue_path(q, s->to, queue_id_str(&s->id), path);
+	error = queue_make_parents(q->dirs[s->to], path);
+	if (error == 0 &&
+	    renameat(q->journal_dir, fresh, q->dirs[s->to], path) < 0)
+		error = -errno;
+	if (error != 0 || q->no_sync)
+		return error;
+	/* Also the name must be there before the journal forgets it. */
+	if (strrchr(path, '/') == NULL)
+		return fsync(q->dirs[s->to]) == 0 ? 0 : -errno;
+	*strrchr(path, '/') = '\0';
+	dir = openat(q->dirs[s->to], path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
+	error = fsync(dir) == 0 ? 0 : -errno;
+	(void)close(dir);
+	return error;
+}
+
+int queue_settle(struct settling *s)
+{
+	char fresh[QUEUE_ID_MAX + 3];
+	int dir = s->q->journal_dir, error = 0;
+	struct stat st;
+
+	(void)snprintf(fresh, sizeof(fresh), "%s.s", s->id.text);
+	s->fd = openat(dir, fresh,
+		       O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		       0600);
+	if (s->fd < 0)
+		return -errno;
+	/* postsuper is run by root; the queue is the mail owner's. */
+	if (geteuid() == 0 && fstat(dir, &st) == 0 &&
+	    fchown(s->fd, st.st_uid, st.st_gid) < 0)
+		error = -errno;
+	/* As a writer's file: who scans leaves it alone while it is ours. */
+	if (error == 0 && s->to == QUEUE_INCOMING &&
+	    flock(s->fd, LOCK_EX | LOCK_NB) < 0)
+		error = -errno;
+	if (error == 0)
+		error = copy(s);
+	if (error == 0 && s->when_s > 0)
+		error = queue_file_set_time(s->fd, s->when_s);
+	if (error == 0 && !s->q->no_sync && fsync(s->fd) < 0)
+		error = -errno;
+	if (error == 0)
+		error = put_in_place(s, fresh);
+	if (error == 0)
+		return 0;
+	(void)unlinkat(dir, fresh, 0);
+	(void)close(s->fd);
+	s->fd = -1;
+	return error;
+}
+
+/* ---- all of them ----------------------------------------------------------
+ */
+
+/* Call `each` for what is owed in one segment. */
+static int segment_each(struct queue *q, int fd, struct str name,
+			const struct ledger *l,
+			int (*each)(const struct segment_record *r, void *arg),
+			void *arg)
+{
+	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
+	BUF_SCOPED image = BUF_INIT(SEGMENT_SIZE_MAX);
+	struct segment_record r;
+	enum queue_name where;
+	int error = segment_read_begin(fd, name, ledger_released(l),
+				       SEGMENT_SIZE_MAX, &reader);
+
+	while (error == 0) {
+		error = segment_read_next(reader, &r);
+		if (error == 1)
+			return 0;
+		if (error != 0 || ledger_is_done(l, r.record) ||
+		    queue_file_find(q, queue_id_str(&r.id), &where) == 0)
+			continue;
+		buf_reset(&image);
+		(void)buf_put(&image, r.image);
+		if (!buf_put(&image, ledger_tail(l, r.record)))
+			return -ENOMEM;
+		r.image = buf_str(&image);
+		error = each(&r, arg);
+	}
+	return error;
+}
+
+int queue_journal_each(struct queue *q,
+		       int (*each)(const struct segment_record *r, void *arg),
+		       void *arg)
+{
+	BUF_SCOPED names = BUF_INIT((size_t)1 << 20);
+	int error = segment_list(q, &names);
+	struct str rest = buf_str(&names);
+
+	while (error == 0 && rest.n > 0) {
+		struct str name = str_of_c(rest.p);
+		CLEANUP(ledger_close) struct ledger *l = NULL;
+		int fd = segment_open(q, name);
+
+		rest = str_after(rest, name.n + 1);
+		if (fd < 0)
+			continue;
+		error = ledger_open(q, name, &l);
+		if (error == 0)
+			error = segment_each(q, fd, name, l, each, arg);
+		(void)close(fd);
+	}
+	return error;
+}
+
+struct settling_all {
+	struct queue *q;
+};
+
+static int settle_one(const struct segment_record *r, void *arg)
+{
+	const struct settling_all *all = arg;
+	struct settling s = {
+		.q = all->q,
+		.from = -1,
+		.tail = r->image, /* it has all */
+		.id = r->id,
+		.to = QUEUE_INCOMING,
+	};
+	int error = queue_settle(&s);
+
+	if (error == 0)
+		(void)close(s.fd);
+	return error;
+}
+
+int queue_settle_all(struct queue *q)
+{
+	BUF_SCOPED names = BUF_INIT((size_t)1 << 20);
+	struct settling_all all = {q};
+	int error = segment_list(q, &names);
+	struct str rest = buf_str(&names);
+
+	while (error == 0 && rest.n > 0) {
+		struct str name = str_of_c(rest.p);
+		CLEANUP(ledger_close) struct ledger *l = NULL;
+		int fd = segment_open(q, name);
+
+		rest = str_after(rest, name.n + 1);
+		if (fd < 0)
+			continue;
+		if (segment_adopt(fd)) {
+			error = ledger_open(q, name, &l);
+			if (error == 0)
+				error = segment_each(q, fd, name, l, settle_one,
+						     &all);
+			if (error == 0)
+				error = segment_remove(q, name, false);
+		}
+		(void)close(fd);
+	}
+	return error;
+}

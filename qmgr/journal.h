@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/* qmgr/journal.h — messages that are still in their writer's journal
+ * (queue/journal.h), for the parts of qmgr that meet them.
+ *
+ * A message in a journal is written to as any other: its outcomes go to the
+ * segment's ledger instead of its file.  When it has to stay, it is settled:
+ * it gets a file.  When all in a full segment are done or settled, its writer
+ * may use it again. */
+#ifndef QMGR_JOURNAL_H
+#define QMGR_JOURNAL_H
+
+#include "queue/journal.h"
+
+struct channel;
+struct message;
+struct msg;
+struct qmgr;
+
+/* Look for segments whose writers are gone; at the start, and every tick. */
+void journal_tick(struct qmgr *q);
+
+/* The fiber that writes and flushes the ledgers. */
+void journal_run(void *arg);
+
+/* Write and flush what is in memory, at the end. */
+void journal_end(struct qmgr *q);
+
+/* SCAN_JOURNAL: take up what was not handed over.  Blocks. */
+void journal_scan(struct qmgr *q);
+
+/* ---- what writers say ------------------------------------------------------
+ */
+
+/* A message in a segment.  Borrows: m.  Returns: 0 or -EBADMSG. */
+MUST_USE int journal_queued(struct qmgr *q, struct channel *ch, struct msg *m);
+
+/* How a segment stands.  Blocks.  Returns: 0 or -EBADMSG. */
+MUST_USE int journal_news(struct qmgr *q, struct channel *ch, struct msg *m);
+
+/* The connection ends. */
+void journal_channel_gone(struct qmgr *q, const struct channel *ch);
+
+/* ---- one message -----------------------------------------------------------
+ */
+
+/* Note m->unsaved in the ledger. */
+void journal_save(struct message *m);
+
+/* It is over: nothing of it is owed any more. */
+void journal_done(struct message *m);
+
+/* Forget it, as one that is still owed: it is taken up again later. */
+void journal_drop(struct message *m);
+
+/* Give it a file in `to`, with that mtime (0: now): it is one like any other
+ * then.  Returns: 0 or -errno, and then it is as it was.  Blocks. */
+MUST_USE int journal_settle(struct message *m, enum queue_name to,
+			    int64_t when_s);
+
+/* Settle those that are in the way of their segment's release; at every tick,
+ * for messages that have been active since before `before`. */
+void journal_settle_slow(struct qmgr *q, int64_t before);
+
+/* A read-only descriptor of the segment.  Returns: >= 0 or -errno. */
+MUST_USE int journal_open_content(const struct message *m);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: ISC */
+/* The segments that qmgr knows: what of them has been taken up, their ledgers,
+ * whose they are, when they are free again. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ipc/channel.h"
+#include "qmgr/journal.h"
+#include "qmgr/qmgr.h"
+#include "qmgr/segment.h"
+
+#define SYNC_MS 200
+
+/* ---- segments --------------------------------------------------------------
+ */
+
+struct segment *segment_find(const struct qmgr *q, struct str name)
+{
+	LIST_EACH(n, &q->segments)
+	{
+		struct segment *s = CONTAINER_OF(n, struct segment, node);
+
+		if (str_eq(str_of_c(s->name), name))
+			return s;
+	}
+	return NULL;
+}
+
+void segment_free(struct segment *s)
+{
+	list_remove(&s->node);
+	ledger_close(s->ledger);
+	if (s->fd >= 0)
+		(void)close(s->fd);
+	free(s->taken);
+	free(s);
+}
+
+/* Begin to know the segment `name`.  Returns: 0 or -errno. */
+int segment_add(struct qmgr *q, struct str name, struct segment **out)
+{
+	struct segment *s = calloc(1, sizeof(*s));
+	int error = 0;
+
+	*out = NULL;
+	if (s == NULL)
+		return -ENOMEM;
+	s->q = q;
+	list_init(&s->node);
+	s->fd = segment_open(q->queue, name);
+	if (s->fd < 0)
+		error = s->fd;
+	else if (!str_to_c(name, s->name, sizeof(s->name)))
+		error = -EINVAL;
+	else
+		error = ledger_open(q->queue, name, &s->ledger);
+	if (error != 0) {
+		segment_free(s);
+		return error;
+	}
+	s->seen = ledger_done_count(s->ledger);
+	list_append(&q->segments, &s->node);
+	*out = s;
+	return 0;
+}
+
+bool segment_is_taken(const struct segment *s, uint64_t record)
+{
+	size_t at = (size_t)(record / SEGMENT_UNIT);
+
+	return ledger_is_done(s->ledger, record) ||
+	       (at / 8 < s->taken_bytes &&
+		(s->taken[at / 8] & 1u << at % 8) != 0);
+}
+
+int segment_take(struct segment *s, uint64_t record)
+{
+	size_t at = (size_t)(record / SEGMENT_UNIT);
+
+	if (at / 8 >= s->taken_bytes) {
+		size_t bytes = (at / 8 + 1) * 2;
+		uint8_t *taken = realloc(s->taken, bytes);
+
+		if (taken == NULL)
+			return -ENOMEM;
+		memset(taken + s->taken_bytes, 0, bytes - s->taken_bytes);
+		s->taken = taken;
+		s->taken_bytes = bytes;
+	}
+	s->taken[at / 8] |= (uint8_t)(1u << at % 8);
+	s->seen++;
+	return 0;
+}
+
+void segment_untake(struct segment *s, uint64_t record)
+{
+	size_t at = (size_t)(record / SEGMENT_UNIT);
+
+	s->taken[at / 8] &= (uint8_t) ~(1u << at % 8);
+	s->seen--;
+}
+
+/* Nothing is taken of the next generation. */
+void segment_begin_generation(struct segment *s)
+{
+	if (s->taken != NULL)
+		memset(s->taken, 0, s->taken_bytes);
+	s->seen = s->end = s->count = 0;
+	s->flags = 0;
+	s->missed = false;
+	s->again_at = 0;
+}
+
+/* ---- release ---------------------------------------------------------------
+ */
+
+void segment_answer_release(struct segment *s, uint64_t generation)
+{
+	BUF_SCOPED frame = BUF_INIT(512);
+	struct msg_writer w;
+
+	if (s->writer == NULL)
+		return; /* it will ask again */
+	msg_begin(&w, &frame, MSG_RELEASE);
+	msg_put(&w, TAG_SEGMENT, str_of_c(s->name));
+	msg_put(&w, TAG_GENERATION, generation);
+	if (msg_end(&w) == 0)
+		(void)!channel_post(s->writer, &frame, NULL, 0);
+}
+
+static void release_fiber(void *arg)
+{
+	struct segment *s = arg;
+	uint64_t generation = ledger_released(s->ledger) + 1;
+	bool last = s->orphan || (s->flags & SEGMENT_FAILED) != 0;
+	int error = last ? segment_remove(s->q->queue, str_of_c(s->name),
+					  s->damaged)
+			 : ledger_release(s->ledger, generation);
+
+	s->releasing = false;
+	if (error != 0) {
+		log_error("cannot release the journal segment %s: %s", s->name,
+			  strerror(-error));
+		s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
+		return;
+	}
+	if (s->damaged && last)
+		log_warning("saving damaged journal segment \"%s\" in queue "
+			    "\"corrupt\"",
+			    s->name);
+	segment_answer_release(s, generation);
+	if (last)
+		segment_free(s);
+	else
+		segment_begin_generation(s);
+}
+
+/* Release it if nothing is owed any more. */
+void segment_release_maybe(struct segment *s)
+{
+	if ((!s->orphan && (s->flags & SEGMENT_SEALED) == 0) || s->missed ||
+	    s->scanning || s->releasing || s->users > 0 || s->again_at > 0 ||
+	    ledger_done_count(s->ledger) < s->count)
+		return;
+	s->releasing = true;
+	if (fiber_spawn(release_fiber, s) == NULL)
+		s->releasing = false;
+}
+
+void segment_want_scan(struct segment *s)
+{
+	s->missed = true;
+	scan_want(s->q, SCAN_JOURNAL);
+}
+
+void segment_note_done(struct segment *s, uint64_t record)
+{
+	if (ledger_done(s->ledger, record) != 0)
+		log_error("%s: out of memory: a message is delivered twice "
+			  "after a restart",
+			  s->name);
+	waitq_wake_all(&s->q->ledgers);
+}
+
+/* ---- whose they are --------------------------------------------------------
+ */
+
+void journal_channel_gone(struct qmgr *q, const struct channel *ch)
+{
+	LIST_EACH(n, &q->segments)
+	{
+		struct segment *s = CONTAINER_OF(n, struct segment, node);
+
+		if (s->writer == ch)
+			s->writer = NULL;
+	}
+}
+
+static void adopt_maybe(struct segment *s)
+{
+	if (s->orphan || s->writer != NULL || s->releasing ||
+	    !segment_adopt(s->fd))
+		return;
+	s->orphan = true;
+	segment_want_scan(s);
+}
+
+/* Know the segments of writers that are gone. */
+static void look_for_new(struct qmgr *q)
+{
+	BUF_SCOPED names = BUF_INIT((size_t)1 << 20);
+	struct str rest;
+
+	if (segment_list(q->queue, &names) != 0)
+		return;
+	rest = buf_str(&names);
+	while (rest.n > 0) {
+		struct str name = str_of_c(rest.p);
+		struct segment *s;
+
+		rest = str_after(rest, name.n + 1);
+		if (segment_find(q, name) != NULL ||
+		    segment_add(q, name, &s) != 0)
+			continue;
+		adopt_maybe(s);
+		if (!s->orphan)
+			segment_free(s); /* its writer will tell us */
+	}
+}
+
+void journal_tick(struct qmgr *q)
+{
+	LIST_EACH(n, &q->segments)
+	{
+		struct segment *s = CONTAINER_OF(n, struct segment, node);
+
+		adopt_maybe(s);
+		if (s->again_at > 0 && clock_now() >= s->again_at) {
+			s->again_at = 0;
+			segment_want_scan(s);
+		}
+	}
+	look_for_new(q);
+}
+
+/* ---- ledgers ---------------------------------------------------------------
+ */
+
+static void write_ledgers(struct qmgr *q)
+{
+	LIST_EACH(n, &q->segments)
+	{
+		struct segment *s = CONTAINER_OF(n, struct segment, node);
+		int error = s->releasing ? 0 : ledger_write(s->ledger);
+
+		if (error == 0 ||
+		    clock_now() < q->ledgers_warned + SEGMENT_AGAIN_MS)
+			continue;
+		log_error("cannot note what was delivered: %s",
+			  strerror(-error));
+		q->ledgers_warned = clock_now();
+	}
+}
+
+/* One at a time: the list may change meanwhile. */
+static void sync_ledgers(struct qmgr *q)
+{
+	bool more = true;
+
+	while (more) {
+		more = false;
+		LIST_EACH(n, &q->segments)
+		{
+			struct segment *s =
+				CONTAINER_OF(n, struct segment, node);
+
+			if (s->releasing || !ledger_is_dirty(s->ledger))
+				continue;
+			s->users++;
+			if (ledger_sync(s->ledger) != 0)
+				log_error("cannot flush what was delivered");
+			s->users--;
+			segment_release_maybe(s);
+			more = true;
+			break;
+		}
+	}
+}
+
+void journal_run(void *arg)
+{
+	struct qmgr *q = arg;
+	int64_t sync_at = clock_now();
+
+	while (!q->ending) {
+		int64_t next = clock_deadline(60000);
+
+		write_ledgers(q);
+		if (clock_now() >= sync_at) {
+			sync_ledgers(q);
+			sync_at = clock_deadline(SYNC_MS);
+		}
+		LIST_EACH(n, &q->segments)
+		{
+			if (ledger_is_dirty(
+				    CONTAINER_OF(n, struct segment, node)
+					    ->ledger))
+				next = sync_at;
+		}
+		if (waitq_wait(&q->ledgers, next) == -ECANCELED)
+			return;
+	}
+}
+
+void journal_end(struct qmgr *q)
+{
+	write_ledgers(q);
+	fiber_shield();
+	sync_ledgers(q);
+	fiber_unshield();
+}

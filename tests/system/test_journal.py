@@ -1,0 +1,147 @@
+"""The journal: messages that have no file are as safe and as visible as others."""
+import os
+import re
+import signal
+import smtplib
+import time
+
+import pytest
+
+import harness
+
+
+def pids(instance, kind):
+    return [pid for pid, line in instance.processes().items() if os.path.basename(line.split(" ")[0]) == kind]
+
+
+def the_qmgr(instance):
+    harness.wait_until("qmgr to run", lambda: len(pids(instance, "qmgr")) == 1)
+    return pids(instance, "qmgr")[0]
+
+
+def send(instance, recipient, count=1, size=10):
+    """Send `count` messages in one session; all must be acknowledged."""
+    with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=20) as client:
+        for number in range(count):
+            client.sendmail("eva@far.test", [recipient], "Subject: %s-%d\r\n\r\n%s\r\n" % (recipient, number, ("x" * 70 + "\r\n") * (size // 72 + 1)))
+
+
+@pytest.fixture
+def small(instance):
+    """An instance with small segments, somewhere to discard to and a dead host."""
+    instance.user("ana")
+    instance.set(transport_maps="inline:{ { gone.test = discard: } { dead.test = smtp:[127.0.0.1]:%d } }" % harness.free_port(),
+                 journal_segment_size="1048576", journal_segments_max="2", smtpd_recipient_limit="1000",
+                 minimal_backoff_time="1h", maximal_backoff_time="1h", maillog_file=instance.get("maillog_file"))
+    instance.start()
+    return instance
+
+
+def segments(instance):
+    return [name for name in os.listdir(instance.spool / "journal") if re.fullmatch(r"[0-9a-f-]+", name)]
+
+
+def files(instance, queue):
+    return sum(len(names) for _, _, names in os.walk(instance.spool / queue))
+
+
+def test_what_is_delivered_at_once_never_is_a_file(small):
+    send(small, "x@gone.test", 20)
+    small.wait_log(r": removed", count=20)
+    assert len(segments(small)) in (1, 2)
+    assert files(small, "incoming") == files(small, "active") == files(small, "deferred") == 0
+
+
+def test_segments_are_used_again(small):
+    for _ in range(5):
+        send(small, "x@gone.test", 200, 4000)
+        send(small, "y@dead.test", 2, 4000)
+    small.wait_log(r"x@gone\.test.*status=sent", count=1000, timeout=60)
+    harness.wait_until("the others to be deferred", lambda: files(small, "deferred") == 10)
+    assert len(segments(small)) <= 2 * len(pids(small, "smtpd"))
+    assert len(small.queue()) == 10
+    ids = re.findall(r"smtpd\[\d+\]: (\w+): client=", small.log())
+    assert len(set(ids)) == 1010
+    removed = re.findall(r"(\w+): removed", small.log())
+    assert len(removed) == len(set(removed)) == 1000
+
+
+def test_more_than_segments_hold_while_qmgr_hangs(small):
+    qmgr = the_qmgr(small)
+    send(small, "x@gone.test")
+    os.kill(qmgr, signal.SIGSTOP)
+    try:
+        send(small, "x@gone.test", 280, 8000)
+        assert files(small, "incoming") > 50
+    finally:
+        os.kill(qmgr, signal.SIGCONT)
+    small.wait_log(r": removed", count=281, timeout=60)
+    small.wait_empty()
+
+
+def test_they_survive_and_are_seen_while_all_is_down(small):
+    qmgr = the_qmgr(small)
+    send(small, "x@gone.test")
+    small.wait_log(r": removed")
+    os.kill(qmgr, signal.SIGSTOP)
+    send(small, "ana@example.test", 3)
+    for pid in pids(small, "master") + list(small.processes()):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    harness.wait_until("the end", lambda: not small.processes())
+    assert files(small, "incoming") == 0
+    ids = re.findall(r"(\w+): client=", small.log())[1:]
+    assert len(ids) == 3
+    gone = ids[0]
+    if harness.IS_ROOT:
+        out = small.run("postqueue", "-c", small.dir, "-p").stdout
+        assert all(queue_id in out for queue_id in ids) and "in 3 Requests" in out
+        assert "Subject: ana@example.test-1" in small.run("postcat", "-c", small.dir, "-q", ids[1]).stdout
+        done = small.run("postsuper", "-c", small.dir, "-d", gone)
+        assert "Deleted: 1 message" in done.stderr + done.stdout
+        assert segments(small) == []
+    small.start()
+    small.wait_mail("ana", 2 if harness.IS_ROOT else 3)
+    small.wait_empty()
+    time.sleep(0.5)
+    subjects = re.findall(r"Subject: (\S+)", "".join(str(m) for m in small.mailbox("ana")))
+    assert len(subjects) == len(set(subjects)) == (2 if harness.IS_ROOT else 3)
+    harness.wait_until("what dead writers left to be removed", lambda: len(segments(small)) == 0)
+
+
+def test_qmgr_comes_back_and_nothing_is_sent_twice(small):
+    for round_number in range(5):
+        qmgr = the_qmgr(small)
+        send(small, "x@gone.test", 50)
+        time.sleep(0.3)
+        os.kill(qmgr, signal.SIGKILL)
+        send(small, "x@gone.test", 50)
+        small.wait_log(r": removed", count=100 * (round_number + 1), timeout=30)
+    small.wait_empty()
+    removed = re.findall(r"(\w+): removed", small.log())
+    assert len(set(removed)) == 500
+    assert len(removed) == 500
+
+
+def test_held_and_deleted_from_the_journal(instance):
+    """While its agent does not answer, a message is only in the journal."""
+    instance.user("ana")
+    port = harness.free_port()
+    instance.set(transport_maps="inline:{ { slow.test = smtp:[127.0.0.1]:%d } }" % port, smtp_helo_timeout="60s")
+    instance.start()
+    import socket
+    with socket.create_server(("127.0.0.1", port)):   # accepts, says nothing
+        send(instance, "a@slow.test")
+        send(instance, "b@slow.test")
+        harness.wait_until("both to be active", lambda: len(instance.queue()) == 2)
+        first, second = instance.queue()
+        assert files(instance, "incoming") == 0
+        assert "Subject: " in instance.run("postcat", "-c", instance.dir, "-q", first["queue_id"]).stdout
+        done = instance.run("postsuper", "-c", instance.dir, "-d", first["queue_id"])
+        assert "Deleted: 1 message" in done.stderr + done.stdout
+        assert [m["queue_id"] for m in instance.queue()] == [second["queue_id"]]
+        instance.run("postsuper", "-c", instance.dir, "-h", second["queue_id"])
+    harness.wait_until("it to be held", lambda: [m["queue_name"] for m in instance.queue()] == ["hold"], timeout=30)
+    assert files(instance, "hold") == 1
