@@ -48,7 +48,7 @@ static int open_queue(struct worker *w, struct why *why)
 	opts.memory_limit = (uint64_t)conf_int(
 		env->conf, STR("journal_message_limit"), 0, 0, INT32_MAX);
 	opts.journal_segment_size = (uint64_t)conf_int(
-		env->conf, STR("journal_segment_size"), 64 << 20, 0, 1 << 30);
+		env->conf, STR("journal_segment_size"), 0, 0, 1 << 30);
 	opts.journal_segments = (unsigned)conf_int(
 		env->conf, STR("journal_segments_max"), 4, 1, 16);
 	rc = queue_open(directory, &opts, &w->queue, why);

@@ -14,6 +14,8 @@ import socket
 import threading
 import time
 
+import pytest
+
 import harness
 
 KILLS = int(os.environ.get("CRASH_KILLS", "50"))
@@ -99,11 +101,12 @@ def collect(instance, sink):
     return seen_tags(instance.mailbox("ana") + instance.mailbox("eva") + [m[2] for m in sink.messages])
 
 
-def test_kill_9(instance, closing, capsys):
+@pytest.mark.parametrize("segment_size", ["0", "4194304"], ids=["files", "journal"])
+def test_kill_9(instance, closing, capsys, segment_size):
     sink = closing(harness.Sink())
     instance.user("ana")
     instance.user("eva")
-    instance.set(transport_maps="inline:{ { remote.test = smtp:[127.0.0.1]:%d } }" % sink.port,
+    instance.set(journal_segment_size=segment_size, transport_maps="inline:{ { remote.test = smtp:[127.0.0.1]:%d } }" % sink.port,
                  service_throttle_time="1s", minimal_backoff_time="1s", maximal_backoff_time="2s", queue_run_delay="1s",
                  transport_retry_time="1s", smtpd_client_connection_count_limit="0", smtpd_peername_lookup="no",
                  smtpd_hard_error_limit="1000", smtpd_soft_error_limit="1000")

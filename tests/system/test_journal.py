@@ -129,7 +129,8 @@ def test_held_and_deleted_from_the_journal(instance):
     """While its agent does not answer, a message is only in the journal."""
     instance.user("ana")
     port = harness.free_port()
-    instance.set(transport_maps="inline:{ { slow.test = smtp:[127.0.0.1]:%d } }" % port, smtp_helo_timeout="60s")
+    instance.set(transport_maps="inline:{ { slow.test = smtp:[127.0.0.1]:%d } }" % port, smtp_helo_timeout="60s",
+                 journal_segment_size="67108864")
     instance.start()
     import socket
     with socket.create_server(("127.0.0.1", port)):   # accepts, says nothing
