@@ -9,7 +9,7 @@
 #include "delivery/log.h"
 #include "qmgr/qmgr.h"
 
-#define TRIES_MOST 2u /* with agents that go away */
+#define TRIES_MOST 5u /* with agents that go away; a reload may be two */
 
 /* ---- answers ------------------------------------------------------------ */
 
@@ -84,8 +84,9 @@ void job_lost(struct job *j)
 	struct transport *t = j->site->transport;
 	int error;
 
-	/* An agent that had nothing to do and left while we sent: once more.
-	 * One that has crashed may have delivered: so not for ever. */
+	/* An agent that had nothing to do, or is replaced, and left while we
+	 * sent: again. One that has crashed may have delivered: so not for
+	 * ever. */
 	if (j->unanswered > 0 && ++j->tries < TRIES_MOST) {
 		struct sched_share share = {.next = 0};
 
