@@ -24,8 +24,10 @@ static void virtual_to_two_uids(void **state)
 	char text[4096], path[256];
 
 	(void)state;
-	if (!is_root())
+	if (!is_root()) {
+		print_message("SKIP: delivering as somebody else takes root\n");
 		skip();
+	}
 	prepare(&d, "virtual_mailbox_base = %/v\n"
 		    "virtual_mailbox_maps = inline:{{a@v.test=a/},"
 		    "{b@v.test=b.mbox},{c@v.test=c/},{d@v.test=d/}}\n"
@@ -150,8 +152,10 @@ static void spool_mailboxes(void **state)
 	char text[4096], path[256];
 
 	(void)state;
-	if (!is_root())
+	if (!is_root()) {
+		print_message("SKIP: delivering as somebody else takes root\n");
 		skip();
+	}
 	prepare(&d, "alias_maps =\nmail_spool_directory = %/mail\n");
 	make_folder(d.dir, "mail", 02775);
 	snprintf(path, sizeof(path), "%s/mail", d.dir);
@@ -209,8 +213,10 @@ static void aliases(void **state)
 	char text[4096], path[256];
 
 	(void)state;
-	if (!is_root())
+	if (!is_root()) {
+		print_message("SKIP: delivering as somebody else takes root\n");
 		skip();
+	}
 	prepare(&d, "alias_maps = texthash:%/aliases\n"
 		    "mail_spool_directory = %/mail\n");
 	make_folder(d.dir, "out", 01777);
@@ -294,8 +300,10 @@ static void forward_files(void **state)
 	char path[256];
 
 	(void)state;
-	if (!is_root())
+	if (!is_root()) {
+		print_message("SKIP: delivering as somebody else takes root\n");
 		skip();
+	}
 	prepare(&d, "alias_maps =\nmail_spool_directory = %/mail/\n"
 		    "forward_path = %/f/$user${recipient_delimiter}$extension,"
 		    " %/f/$user\n");
@@ -336,8 +344,10 @@ static void mailbox_command(void **state)
 	char text[4096], path[256];
 
 	(void)state;
-	if (!is_root())
+	if (!is_root()) {
+		print_message("SKIP: delivering as somebody else takes root\n");
 		skip();
+	}
 	prepare(&d, "alias_maps =\nforward_path =\n"
 		    "mailbox_command = env > %/out/\"$USER\"; echo 5.7.9 no "
 		    "entry; exit 1\n");
@@ -379,8 +389,10 @@ static void pipe_command(void **state)
 	char text[4096], path[256];
 
 	(void)state;
-	if (!is_root())
+	if (!is_root()) {
+		print_message("SKIP: delivering as somebody else takes root\n");
 		skip();
+	}
 	prepare(&d, "");
 	make_folder(d.dir, "out", 01777);
 	/* its own $s are not macros */
