@@ -232,10 +232,15 @@ static void pickup_end(struct service_env *env)
 	struct pickup *p = env->state;
 	int64_t deadline = clock_deadline(10000);
 
-	while (map_count(p->busy) > 0 && clock_now() < deadline)
+	p->again = false;
+	while ((map_count(p->busy) > 0 || p->scanning) &&
+	       clock_now() < deadline)
 		if (fiber_sleep(clock_deadline(20)) < 0)
 			break;
 	handover_flush(p->handover, deadline);
+	/* Who still works on it ends with the process; the files stay. */
+	if (map_count(p->busy) > 0 || p->scanning)
+		return;
 	intake_site_close(p->taker.intake);
 	handover_close(p->handover);
 	queue_close(p->queue);
