@@ -81,6 +81,44 @@ static void put_away(struct segment *s, const struct segment_record *r,
 	segment_note_done(s, r->record);
 }
 
+struct keeping {
+	struct segment *s;
+	const struct segment_record *r;
+	char name[KEPT_NAME_MAX + 1];
+};
+
+static int keep_work(void *arg)
+{
+	struct keeping *k = arg;
+
+	return segment_keep_damaged(k->s->q->queue, k->s->fd,
+				    str_of_c(k->s->name), k->r, k->name);
+}
+
+/* Likewise where not even a record can be read. */
+static void keep_damaged(struct segment *s, const struct segment_record *r)
+{
+	struct keeping k = {.s = s, .r = r};
+	int error = offload(keep_work, &k);
+
+	if (error == 0)
+		error = segment_take(s, r->record);
+	if (error != 0) {
+		log_error("cannot save %llu damaged bytes at %llu of journal "
+			  "segment %s to corrupt: %s",
+			  (unsigned long long)r->damaged,
+			  (unsigned long long)r->record, s->name,
+			  strerror(-error));
+		s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
+		return;
+	}
+	log_warning("saving %llu damaged bytes at %llu of journal segment "
+		    "\"%s\" to queue \"corrupt\": corrupt/%s",
+		    (unsigned long long)r->damaged,
+		    (unsigned long long)r->record, s->name, k.name);
+	segment_note_done(s, r->record);
+}
+
 /* Take up a record that was read.  Returns: 0 or -ENOMEM. */
 static int take_image(struct segment *s, const struct segment_record *r)
 {
@@ -119,8 +157,9 @@ static bool is_owed(struct segment *s, const struct segment_record *r)
 	if (segment_is_taken(s, r->record))
 		return false;
 	/* It was settled, and a crash took the ledger's entry. */
-	if (message_find(s->q, queue_id_str(&r->id)) != NULL ||
-	    queue_file_find(s->q->queue, queue_id_str(&r->id), &where) == 0) {
+	if (r->id.text[0] != '\0' &&
+	    (message_find(s->q, queue_id_str(&r->id)) != NULL ||
+	     queue_file_find(s->q->queue, queue_id_str(&r->id), &where) == 0)) {
 		segment_note_done(s, r->record);
 		return false;
 	}
@@ -142,7 +181,6 @@ static int scan_records(struct segment *s, uint64_t *found)
 		if (error != 0)
 			break;
 		++*found;
-		s->damaged = s->damaged || r.damaged > 0;
 		if (*found % PORTION == 0)
 			fiber_yield();
 		if (clock_now() >= progress) {
@@ -152,6 +190,10 @@ static int scan_records(struct segment *s, uint64_t *found)
 		}
 		if (!is_owed(s, &r))
 			continue;
+		if (r.damaged > 0) {
+			keep_damaged(s, &r);
+			continue;
+		}
 		if (!scan_wait_for_room(s->q, true))
 			return -ECANCELED;
 		if (!segment_is_taken(s, r.record))

@@ -136,8 +136,7 @@ static void release_fiber(void *arg)
 	struct segment *s = arg;
 	uint64_t generation = ledger_released(s->ledger) + 1;
 	bool last = s->orphan || (s->flags & SEGMENT_FAILED) != 0;
-	int error = last ? segment_remove(s->q->queue, str_of_c(s->name),
-					  s->damaged)
+	int error = last ? segment_remove(s->q->queue, str_of_c(s->name))
 			 : ledger_release(s->ledger, generation);
 
 	s->releasing = false;
@@ -147,10 +146,6 @@ static void release_fiber(void *arg)
 		s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
 		return;
 	}
-	if (s->damaged && last)
-		log_warning("saving damaged journal segment \"%s\" in queue "
-			    "\"corrupt\"",
-			    s->name);
 	segment_answer_release(s, generation);
 	if (last)
 		segment_free(s);

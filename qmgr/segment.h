@@ -34,7 +34,6 @@ struct segment {
 	bool orphan;	/* its writer is gone */
 	bool missed;	/* something was not taken */
 	bool scanning;
-	bool damaged;
 	bool releasing;
 	int64_t again_at; /* 0: no */
 };

@@ -15,6 +15,8 @@
 #include "base/why.h"
 #include "queue/inside.h"
 
+#define CORRUPT_TRIES 10000u
+
 /* ---- the header --------------------------------------------------------- */
 
 void file_header_pack(struct buf *to, const struct file_header *h)
@@ -174,6 +176,8 @@ int queue_file_move(struct queue *q, enum queue_name from, enum queue_name to,
 		return -EINVAL;
 	queue_path(q, from, id, old);
 	queue_path(q, to, id, new);
+	if (to == QUEUE_CORRUPT)
+		return corrupt_take(q, q->dirs[from], old, new, NULL);
 	if (renameat(q->dirs[from], old, q->dirs[to], new) == 0)
 		return 0;
 	if (errno != ENOENT || !q->hashed[to])
@@ -182,6 +186,39 @@ int queue_file_move(struct queue *q, enum queue_name from, enum queue_name to,
 	if (error != 0)
 		return error;
 	return renameat(q->dirs[from], old, q->dirs[to], new) == 0 ? 0 : -errno;
+}
+
+/* Rename, unless there is something of that name. */
+static int rename_new(int from, const char *old, int to, const char *new)
+{
+	if (renameat2(from, old, to, new, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	/* The file system cannot: nobody else makes names there. */
+	if (faccessat(to, new, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	return renameat(from, old, to, new) == 0 ? 0 : -errno;
+}
+
+int corrupt_take(const struct queue *q, int dir, const char *path,
+		 const char *name, char kept[KEPT_NAME_MAX + 1])
+{
+	char to[KEPT_NAME_MAX + 1];
+	int error = -EEXIST;
+
+	for (unsigned n = 1; n <= CORRUPT_TRIES && error == -EEXIST; n++) {
+		int length =
+			n == 1 ? snprintf(to, sizeof(to), "%s", name)
+			       : snprintf(to, sizeof(to), "%s.%u", name, n);
+
+		if (length < 0 || (size_t)length >= sizeof(to))
+			return -ENAMETOOLONG;
+		error = rename_new(dir, path, q->dirs[QUEUE_CORRUPT], to);
+	}
+	if (error == 0 && kept != NULL)
+		memcpy(kept, to, sizeof(to));
+	return error;
 }
 
 int queue_file_remove(struct queue *q, enum queue_name in, struct str id)
@@ -249,6 +286,8 @@ int queue_file_mark(struct queue *q, enum queue_name in, struct str id,
 		return fd;
 	error = queue_read(fd, a, &m, NULL);
 	queue_mark_record(&record, marks);
+	if (error == 0 && m.torn && ftruncate(fd, (off_t)m.outcomes_end) < 0)
+		error = -errno;
 	if (error == 0 && (m.marks & marks) != marks)
 		error = queue_append(fd, &m.outcomes_end, buf_str(&record));
 	(void)close(fd);

@@ -3,6 +3,7 @@
 #ifndef QUEUE_INSIDE_H
 #define QUEUE_INSIDE_H
 
+#include "queue/journal.h"
 #include "queue/spool.h"
 
 struct buf;
@@ -122,6 +123,13 @@ struct queue {
 /* The path of `id` below the directory of `name`. */
 void queue_path(const struct queue *q, enum queue_name name, struct str id,
 		char path[QUEUE_PATH_MAX]);
+
+/* Move what is at `path` below `dir` into corrupt/, as `name` or, where that is
+ * taken, `name`.2 and so on: nothing there is ever written over.
+ * Fills:   kept, the name it got; may be NULL.
+ * Returns: 0 or -errno. */
+MUST_USE int corrupt_take(const struct queue *q, int dir, const char *path,
+			  const char *name, char kept[KEPT_NAME_MAX + 1]);
 
 /* Make the hash directories that lead to `path` below `dir`. */
 MUST_USE int queue_make_parents(int dir, const char *path);

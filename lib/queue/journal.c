@@ -18,7 +18,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "queue/inside.h"
-#include "queue/journal.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
 

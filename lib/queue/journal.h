@@ -16,6 +16,7 @@
 
 #define SEGMENT_NAME_MAX 63
 #define SEGMENT_SIZE_MAX ((uint64_t)1 << 30)
+#define KEPT_NAME_MAX 255
 
 struct buf;
 struct ledger;
@@ -70,23 +71,26 @@ MUST_USE int segment_open(struct queue *q, struct str name);
  * is open. */
 bool segment_adopt(int fd);
 
-/* Remove it and its ledger, in that order; `keep`: move it to corrupt/.
+/* Remove it and its ledger, in that order.
  * Blocks: in the offload pool. */
-MUST_USE int segment_remove(struct queue *q, struct str name, bool keep);
+MUST_USE int segment_remove(struct queue *q, struct str name);
 
 struct segment_record {
-	struct queue_id id;
+	struct queue_id id; /* empty where it cannot be told */
 	uint64_t generation;
 	uint64_t record;  /* where it begins */
 	struct str image; /* of a queue file, at `record` + SEGMENT_IMAGE_AT */
-	unsigned damaged; /* records before it that could not be read */
+	uint64_t damaged; /* not 0: this is no message, but so many bytes from
+			     `record` on where one or more were written that
+			     cannot be read */
 };
 #define SEGMENT_IMAGE_AT 64u
 
 struct segment_reader;
 
-/* Read the records of a generation above `released`, up to `end` bytes.  What
- * cannot be read is passed over: the next good record counts. */
+/* Read the records of the newest generation, if it is above `released`, up to
+ * `end` bytes.  What is damaged takes no other record with it, and is told of;
+ * at the very end it may be of a batch that was never acknowledged. */
 MUST_USE int segment_read_begin(int fd, struct str name, uint64_t released,
 				uint64_t end, struct segment_reader **out);
 
@@ -96,6 +100,14 @@ MUST_USE int segment_read_next(struct segment_reader *r,
 			       struct segment_record *out);
 void segment_read_end(struct segment_reader *r);
 DEFINE_CLEANUP(struct segment_reader *, segment_read_end)
+
+/* Copy what is damaged of the segment `name`, open as `fd`, to a file in
+ * corrupt/, durable.
+ * Fills:   kept, its name there.
+ * Returns: 0 or -errno.  Blocks: on the disk. */
+MUST_USE int segment_keep_damaged(struct queue *q, int fd, struct str name,
+				  const struct segment_record *r,
+				  char kept[KEPT_NAME_MAX + 1]);
 
 /* ---- ledgers ---------------------------------------------------------------
  */
@@ -112,6 +124,9 @@ uint64_t ledger_released(const struct ledger *l);
 /* Messages that are done in the generation behind that. */
 uint64_t ledger_done_count(const struct ledger *l);
 bool ledger_is_done(const struct ledger *l, uint64_t record);
+
+/* Bytes of its file behind the last entry that could be read. */
+uint64_t ledger_lost_bytes(const struct ledger *l);
 
 /* Whether something was written that ledger_sync() has not seen. */
 bool ledger_is_dirty(const struct ledger *l);
@@ -146,6 +161,8 @@ struct settling {
 	struct str tail;
 	struct queue_id id;
 	enum queue_name to;
+	char *name;	/* KEPT_NAME_MAX + 1 bytes: its name in corrupt/, if it
+			   is free; becomes the one it got.  NULL: the id */
 	int64_t when_s; /* its mtime; 0: now */
 	/* filled: */
 	int fd;	      /* open for appending; the caller closes it */
@@ -156,8 +173,9 @@ struct settling {
  * Blocks: on the disk; give it to offload(). */
 MUST_USE int queue_settle(struct settling *s);
 
-/* Give everything in the segments without a writer a file in incoming/ and
- * remove them, for who has queue_lock().  Returns: 0 or the first -errno. */
+/* Give everything in the segments without a writer a file in incoming/ (in
+ * corrupt/ what is damaged) and remove them, for who has queue_lock().
+ * Returns: 0 or the first -errno. */
 MUST_USE int queue_settle_all(struct queue *q);
 
 /* Call `each` for all messages in journals that are not done, with an image

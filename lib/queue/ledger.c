@@ -13,7 +13,6 @@
 #include "base/map.h"
 #include "base/parse.h"
 #include "queue/inside.h"
-#include "queue/journal.h"
 #include "rt/loop.h"
 
 #define ENTRY_MAX (256u << 20)
@@ -30,6 +29,7 @@ struct ledger {
 	char name[SEGMENT_NAME_MAX + 3]; /* of its file */
 	int fd;				 /* -1: not there yet */
 	uint64_t end;			 /* of its good entries */
+	uint64_t lost;			 /* bytes behind that */
 	uint64_t released;
 	uint8_t *done; /* a bit for each RECORD_ALIGN bytes */
 	size_t done_bytes;
@@ -126,6 +126,11 @@ uint64_t ledger_done_count(const struct ledger *l)
 	return l->done_count;
 }
 
+uint64_t ledger_lost_bytes(const struct ledger *l)
+{
+	return l->lost;
+}
+
 bool ledger_is_done(const struct ledger *l, uint64_t record)
 {
 	size_t at = (size_t)(record / RECORD_ALIGN);
@@ -204,6 +209,7 @@ static int read_entries(struct ledger *l)
 	while (error == 0 && tail_next(&rest, &entry))
 		error = take_entry(l, &entry);
 	l->end = all.n - rest.n;
+	l->lost = rest.n;
 	return error;
 }
 
@@ -280,6 +286,10 @@ int ledger_write(struct ledger *l)
 			return -errno;
 		l->is_new = true;
 	}
+	/* What cannot be read now must not be read later either. */
+	if (l->lost > 0 && ftruncate(l->fd, (off_t)l->end) < 0)
+		return -errno;
+	l->lost = 0;
 	error = queue_append(l->fd, &l->end, buf_str(&l->pending));
 	if (error != 0)
 		return error;
@@ -376,6 +386,7 @@ int ledger_release(struct ledger *l, uint64_t generation)
 		(void)close(l->fd);
 	l->fd = r.fd;
 	l->end = entry.n;
+	l->lost = 0;
 	l->released = generation;
 	l->dirty = l->is_new = false;
 	buf_reset(&l->pending);

@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "base/why.h"
 #include "queue/inside.h"
-#include "queue/journal.h"
 
 #define MEMORY_LIMIT ((uint64_t)256 * 1024)
 #define DEPTH_MOST 3u

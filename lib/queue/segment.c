@@ -14,7 +14,6 @@
 #include "base/crc.h"
 #include "base/parse.h"
 #include "queue/inside.h"
-#include "queue/journal.h"
 #include "rt/loop.h"
 
 #define NONCE_DIGITS 16u
@@ -143,7 +142,6 @@ bool segment_adopt(int fd)
 struct removal {
 	struct queue *q;
 	struct str name;
-	bool keep;
 };
 
 static int remove_work(void *arg)
@@ -154,9 +152,7 @@ static int remove_work(void *arg)
 
 	if (!str_to_c(r->name, path, sizeof(path) - 2))
 		return -EINVAL;
-	if ((r->keep ? renameat(dir, path, r->q->dirs[QUEUE_CORRUPT], path)
-		     : unlinkat(dir, path, 0)) < 0 &&
-	    errno != ENOENT)
+	if (unlinkat(dir, path, 0) < 0 && errno != ENOENT)
 		return -errno;
 	/* Its ledger goes only when it cannot come back. */
 	if (!r->q->no_sync && fsync(dir) < 0)
@@ -165,9 +161,9 @@ static int remove_work(void *arg)
 	return unlinkat(dir, path, 0) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
-int segment_remove(struct queue *q, struct str name, bool keep)
+int segment_remove(struct queue *q, struct str name)
 {
-	struct removal r = {q, name, keep};
+	struct removal r = {q, name};
 
 	return offload(remove_work, &r);
 }
@@ -210,17 +206,39 @@ bool record_header_unpack(struct str in, struct record_header *h)
 }
 
 /* ---- reading --------------------------------------------------------------
+ *
+ * The records of one generation are written without a gap, from the front: each
+ * begins where the one before ends, or (a new batch) at the next multiple of
+ * BATCH_ALIGN.  So whatever lies between two of them is damage.  Behind the
+ * last one there may be anything: what the generation before left, and records
+ * that were damaged.  These are known by the nonce, which nobody outside can
+ * have written.
  */
+
+#define LOST_MOST                                                              \
+	((uint64_t)4 << 20) /* bytes of a record of unknown length             \
+			     */
 
 struct segment_reader {
 	int fd; /* borrowed */
 	uint64_t nonce;
 	uint64_t released;
 	uint64_t end;
-	uint64_t at; /* where the next record may begin */
-	unsigned damaged;
+	bool whole;	/* the file ends there */
+	uint64_t at;	/* where the next record may begin */
+	uint64_t after; /* where the last one ends */
+	bool open;	/* `after` is where a damaged one begins whose end is
+			   not known */
 	struct buf window;
 	uint64_t window_at;
+};
+
+/* What is at a place that a record may begin at. */
+enum place {
+	PLACE_NOTHING,	/* or what is not owed */
+	PLACE_RECORD,	/* a good one */
+	PLACE_DAMAGED,	/* a damaged one */
+	PLACE_BEGINNING /* of a damaged one; its end is not known */
 };
 
 int segment_read_begin(int fd, struct str name, uint64_t released, uint64_t end,
@@ -241,7 +259,8 @@ int segment_read_begin(int fd, struct str name, uint64_t released, uint64_t end,
 	r->fd = fd;
 	r->nonce = segment_nonce(name);
 	r->released = released;
-	r->end = end < (uint64_t)st.st_size ? end : (uint64_t)st.st_size;
+	r->whole = end >= (uint64_t)st.st_size;
+	r->end = r->whole ? (uint64_t)st.st_size : end;
 	buf_init(&r->window, SEGMENT_SIZE_MAX);
 	*out = r;
 	return 0;
@@ -274,58 +293,213 @@ static int look(struct segment_reader *r, size_t n, struct str *out)
 	return error;
 }
 
-/* Whether there is a record at r->at.  Returns: 1, 0, -errno. */
-static int take_record(struct segment_reader *r, struct segment_record *out)
+/* Whether the checksum of the header in `bytes` would be right with `value` in
+ * the 8 bytes at `at`. */
+static bool is_good_with(struct str bytes, size_t at, uint64_t value)
+{
+	char copy[RECORD_HEADER_SIZE];
+	struct record_header h;
+
+	memcpy(copy, bytes.p, sizeof(copy));
+	store_u64(copy + at, value, 8);
+	return record_header_unpack(str_of(copy, sizeof(copy)), &h);
+}
+
+/* Whether a header that is not good was one that our writer put at r->at, in
+ * the generation that is owed. */
+static bool was_header(const struct segment_reader *r, struct str bytes,
+		       const struct record_header *h)
+{
+	if (h->nonce == r->nonce)
+		return h->generation > r->released ||
+		       is_good_with(bytes, 16, r->released + 1);
+	return str_begins(bytes, STR(RECORD_MAGIC)) &&
+	       h->generation > r->released && h->offset == r->at &&
+	       is_good_with(bytes, 8, r->nonce);
+}
+
+/* The image of `length` bytes at the front of `bytes`: a batch that was torn
+ * has a record's front without its end. */
+static bool is_good_image(struct str bytes, uint64_t length,
+			  struct file_header *h)
+{
+	return file_header_unpack(bytes, h, NULL) == 0 &&
+	       h->envelope_offset + h->envelope_length == length &&
+	       crc32c(0, str_of(bytes.p + h->envelope_offset,
+				h->envelope_length)) == h->envelope_crc &&
+	       crc32c(0, str_of(bytes.p + h->content_offset,
+				h->content_length)) == h->content_crc;
+}
+
+/* The bytes that a record with an image of `length` bytes has at r->at. */
+static uint64_t place_size(const struct segment_reader *r, uint64_t length)
+{
+	uint64_t size = round_up(RECORD_HEADER_SIZE + length, RECORD_ALIGN);
+
+	return size < r->end - r->at ? size : r->end - r->at;
+}
+
+/* The record at r->at has a good header.  Fills: *out.  Returns: enum place or
+ * -errno. */
+static int take_record(struct segment_reader *r, const struct record_header *h,
+		       struct segment_record *out)
+{
+	uint64_t room = r->end - r->at - RECORD_HEADER_SIZE;
+	struct file_header file;
+	struct str bytes;
+	bool fits = h->length <= room, good;
+	int error = look(
+		r, (size_t)(RECORD_HEADER_SIZE + (fits ? h->length : room)),
+		&bytes);
+
+	if (error != 0)
+		return error;
+	if (!fits && !r->whole)
+		return PLACE_NOTHING; /* not yet for us */
+	bytes = str_after(bytes, RECORD_HEADER_SIZE);
+	good = fits && is_good_image(bytes, h->length, &file);
+	*out = (struct segment_record){
+		.generation = h->generation,
+		.record = r->at,
+		.image = good ? bytes : STR(""),
+		.damaged = good ? 0 : place_size(r, h->length),
+	};
+	if (good || file_header_unpack(bytes, &file, NULL) == 0)
+		out->id = file.id;
+	/* It was written over, so those before it had been released. */
+	if (h->generation > r->released + 1)
+		r->released = h->generation - 1;
+	return good ? PLACE_RECORD : PLACE_DAMAGED;
+}
+
+/* Likewise where its header is damaged. */
+static int take_remains(struct segment_reader *r, struct segment_record *out)
+{
+	uint64_t room = r->end - r->at - RECORD_HEADER_SIZE;
+	size_t n = room < FILE_HEADER_SIZE ? (size_t)room : FILE_HEADER_SIZE;
+	struct file_header file;
+	struct str bytes;
+	uint64_t length;
+	int error = look(r, RECORD_HEADER_SIZE + n, &bytes);
+
+	if (error != 0)
+		return error;
+	*out = (struct segment_record){.record = r->at, .image = STR("")};
+	if (file_header_unpack(str_after(bytes, RECORD_HEADER_SIZE), &file,
+			       NULL) != 0)
+		return PLACE_BEGINNING;
+	length = file.envelope_offset + file.envelope_length;
+	if (length > room)
+		return PLACE_BEGINNING;
+	out->id = file.id;
+	out->damaged = place_size(r, length);
+	return PLACE_DAMAGED;
+}
+
+/* What is at r->at.  Returns: enum place or -errno. */
+static int take_place(struct segment_reader *r, struct segment_record *out)
 {
 	struct record_header h;
-	struct file_header file;
 	struct str bytes;
 	int error = look(r, RECORD_HEADER_SIZE, &bytes);
 
 	if (error != 0)
 		return error;
-	if (!record_header_unpack(bytes, &h) || h.nonce != r->nonce ||
-	    h.offset != r->at || h.length < FILE_HEADER_SIZE ||
-	    h.length > r->end - r->at - RECORD_HEADER_SIZE)
-		return 0;
-	error = look(r, RECORD_HEADER_SIZE + h.length, &bytes);
-	if (error != 0)
-		return error;
-	bytes = str_after(bytes, RECORD_HEADER_SIZE);
-	r->damaged += h.generation > r->released;
-	/* A batch that was torn has a record's front without its end. */
-	if (file_header_unpack(bytes, &file, NULL) != 0 ||
-	    file.envelope_offset + file.envelope_length != h.length ||
-	    crc32c(0, str_of(bytes.p + file.envelope_offset,
-			     file.envelope_length)) != file.envelope_crc ||
-	    crc32c(0, str_of(bytes.p + file.content_offset,
-			     file.content_length)) != file.content_crc)
-		return 0;
+	if (record_header_unpack(bytes, &h) && h.nonce == r->nonce &&
+	    h.offset == r->at)
+		return h.generation > r->released &&
+				       h.length >= FILE_HEADER_SIZE
+			       ? take_record(r, &h, out)
+			       : PLACE_NOTHING;
+	return was_header(r, bytes, &h) ? take_remains(r, out) : PLACE_NOTHING;
+}
+
+/* Whether nothing was ever written to the block at r->at. */
+static bool is_blank(struct segment_reader *r)
+{
+	static const char blank[BATCH_ALIGN];
+	struct str bytes;
+
+	return r->at % BATCH_ALIGN == 0 && r->end - r->at >= BATCH_ALIGN &&
+	       look(r, BATCH_ALIGN, &bytes) == 0 &&
+	       memcmp(bytes.p, blank, BATCH_ALIGN) == 0;
+}
+
+/* Tell of what lies between r->after and `end`. */
+static int give_lost(struct segment_reader *r, uint64_t end,
+		     struct segment_record *out)
+{
 	*out = (struct segment_record){
-		.id = file.id,
-		.generation = h.generation,
-		.record = r->at,
-		.image = bytes,
+		.record = r->after,
+		.image = STR(""),
+		.damaged = end - r->after,
 	};
-	r->damaged -= h.generation > r->released;
-	r->at += round_up(RECORD_HEADER_SIZE + h.length, RECORD_ALIGN);
-	return 1;
+	r->after = r->at = end;
+	r->open = false;
+	return 0;
+}
+
+/* What is at r->at is a record, or was one. */
+static int give_place(struct segment_reader *r, enum place place,
+		      struct segment_record *out)
+{
+	uint64_t length = out->damaged > 0 ? out->damaged
+					   : RECORD_HEADER_SIZE + out->image.n;
+
+	if (r->open ||
+	    (r->at != r->after && r->at != round_up(r->after, BATCH_ALIGN)))
+		return give_lost(r, r->at, out); /* first; then it again */
+	if (place == PLACE_BEGINNING) {
+		r->open = true;
+		r->after = r->at;
+		r->at += RECORD_ALIGN;
+		return 1;
+	}
+	r->at += round_up(length, RECORD_ALIGN);
+	r->after = r->at;
+	return 0;
 }
 
 int segment_read_next(struct segment_reader *r, struct segment_record *out)
 {
 	while (r->at + RECORD_HEADER_SIZE <= r->end) {
-		int found = take_record(r, out);
+		int place = take_place(r, out);
 
-		if (found < 0)
-			return found;
-		if (found == 0)
+		if (place < 0)
+			return place;
+		if (place == PLACE_NOTHING)
 			r->at += RECORD_ALIGN;
-		else if (out->generation > r->released) {
-			out->damaged = r->damaged;
-			r->damaged = 0;
+		else if (give_place(r, (enum place)place, out) == 0)
 			return 0;
-		}
+		if (r->open && (r->at - r->after >= LOST_MOST || is_blank(r)))
+			return give_lost(r, r->at, out);
 	}
-	return 1;
+	return r->open ? give_lost(r, r->end, out) : 1;
+}
+
+int segment_keep_damaged(struct queue *q, int fd, struct str name,
+			 const struct segment_record *r,
+			 char kept[KEPT_NAME_MAX + 1])
+{
+	bool named = r->id.text[0] != '\0';
+	uint64_t skip = named ? SEGMENT_IMAGE_AT : 0;
+	struct settling to = {
+		.q = q,
+		.from = fd,
+		.image = r->record + skip,
+		.length = r->damaged - skip,
+		.to = QUEUE_CORRUPT,
+		.name = kept,
+	};
+	int error;
+
+	if (named)
+		(void)snprintf(kept, KEPT_NAME_MAX + 1, "%s", r->id.text);
+	else
+		(void)snprintf(kept, KEPT_NAME_MAX + 1, STR_FMT ".%llx",
+			       STR_ARG(name), (unsigned long long)r->record);
+	error = queue_settle(&to);
+	if (error == 0)
+		(void)close(to.fd);
+	return error;
 }

@@ -11,7 +11,6 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "queue/inside.h"
-#include "queue/journal.h"
 
 #define CHUNK ((size_t)256 * 1024)
 
@@ -47,8 +46,11 @@ static int put_in_place(const struct settling *s, const char *fresh)
 
 	queue_path(q, s->to, queue_id_str(&s->id), path);
 	error = queue_make_parents(q->dirs[s->to], path);
-	if (error == 0 &&
-	    renameat(q->journal_dir, fresh, q->dirs[s->to], path) < 0)
+	if (error == 0 && s->to == QUEUE_CORRUPT)
+		error = corrupt_take(q, q->journal_dir, fresh,
+				     s->name != NULL ? s->name : path, s->name);
+	else if (error == 0 &&
+		 renameat(q->journal_dir, fresh, q->dirs[s->to], path) < 0)
 		error = -errno;
 	if (error != 0 || q->no_sync)
 		return error;
@@ -66,11 +68,12 @@ static int put_in_place(const struct settling *s, const char *fresh)
 
 int queue_settle(struct settling *s)
 {
-	char fresh[QUEUE_ID_MAX + 3];
+	char fresh[KEPT_NAME_MAX + 3];
 	int dir = s->q->journal_dir, error = 0;
 	struct stat st;
 
-	(void)snprintf(fresh, sizeof(fresh), "%s.s", s->id.text);
+	(void)snprintf(fresh, sizeof(fresh), "%s.s",
+		       s->name != NULL ? s->name : s->id.text);
 	s->fd = openat(dir, fresh,
 		       O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
 		       0600);
@@ -103,7 +106,7 @@ int queue_settle(struct settling *s)
 /* ---- all of them ----------------------------------------------------------
  */
 
-/* Call `each` for what is owed in one segment. */
+/* Call `each` for what is owed in one segment, and for what is damaged. */
 static int segment_each(struct queue *q, int fd, struct str name,
 			const struct ledger *l,
 			int (*each)(const struct segment_record *r, void *arg),
@@ -121,8 +124,13 @@ static int segment_each(struct queue *q, int fd, struct str name,
 		if (error == 1)
 			return 0;
 		if (error != 0 || ledger_is_done(l, r.record) ||
-		    queue_file_find(q, queue_id_str(&r.id), &where) == 0)
+		    (r.id.text[0] != '\0' &&
+		     queue_file_find(q, queue_id_str(&r.id), &where) == 0))
 			continue;
+		if (r.damaged > 0) {
+			error = each(&r, arg);
+			continue;
+		}
 		buf_reset(&image);
 		(void)buf_put(&image, r.image);
 		if (!buf_put(&image, ledger_tail(l, r.record)))
@@ -133,10 +141,23 @@ static int segment_each(struct queue *q, int fd, struct str name,
 	return error;
 }
 
+struct each_good {
+	int (*each)(const struct segment_record *r, void *arg);
+	void *arg;
+};
+
+static int give_good(const struct segment_record *r, void *arg)
+{
+	const struct each_good *g = arg;
+
+	return r->damaged > 0 ? 0 : g->each(r, g->arg);
+}
+
 int queue_journal_each(struct queue *q,
 		       int (*each)(const struct segment_record *r, void *arg),
 		       void *arg)
 {
+	struct each_good good = {each, arg};
 	BUF_SCOPED names = BUF_INIT((size_t)1 << 20);
 	int error = segment_list(q, &names);
 	struct str rest = buf_str(&names);
@@ -151,7 +172,7 @@ int queue_journal_each(struct queue *q,
 			continue;
 		error = ledger_open(q, name, &l);
 		if (error == 0)
-			error = segment_each(q, fd, name, l, each, arg);
+			error = segment_each(q, fd, name, l, give_good, &good);
 		(void)close(fd);
 	}
 	return error;
@@ -159,6 +180,8 @@ int queue_journal_each(struct queue *q,
 
 struct settling_all {
 	struct queue *q;
+	int fd; /* of the segment */
+	struct str name;
 };
 
 static int settle_one(const struct segment_record *r, void *arg)
@@ -171,8 +194,13 @@ static int settle_one(const struct segment_record *r, void *arg)
 		.id = r->id,
 		.to = QUEUE_INCOMING,
 	};
-	int error = queue_settle(&s);
+	char kept[KEPT_NAME_MAX + 1];
+	int error;
 
+	if (r->damaged > 0)
+		return segment_keep_damaged(all->q, all->fd, all->name, r,
+					    kept);
+	error = queue_settle(&s);
 	if (error == 0)
 		(void)close(s.fd);
 	return error;
@@ -181,7 +209,7 @@ static int settle_one(const struct segment_record *r, void *arg)
 int queue_settle_all(struct queue *q)
 {
 	BUF_SCOPED names = BUF_INIT((size_t)1 << 20);
-	struct settling_all all = {q};
+	struct settling_all all = {.q = q};
 	int error = segment_list(q, &names);
 	struct str rest = buf_str(&names);
 
@@ -193,13 +221,15 @@ int queue_settle_all(struct queue *q)
 		rest = str_after(rest, name.n + 1);
 		if (fd < 0)
 			continue;
+		all.fd = fd;
+		all.name = name;
 		if (segment_adopt(fd)) {
 			error = ledger_open(q, name, &l);
 			if (error == 0)
 				error = segment_each(q, fd, name, l, settle_one,
 						     &all);
 			if (error == 0)
-				error = segment_remove(q, name, false);
+				error = segment_remove(q, name);
 		}
 		(void)close(fd);
 	}
