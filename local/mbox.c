@@ -210,6 +210,31 @@ static bool is_current(const struct mbox *m)
 	       now.st_dev == m->st.st_dev && m->st.st_nlink > 0;
 }
 
+/* After a crash there may be half a message at the end, and nobody knows where
+ * it begins: it stays, and the next one begins on a line of its own behind an
+ * empty one, as those who read the file want it. */
+static int separate(struct mbox *m)
+{
+	char end[2] = "\n\n";
+	off_t size = m->st.st_size;
+	size_t n = size < 2 ? (size_t)size : 2;
+	ssize_t got;
+
+	if (n == 0)
+		return 0;
+	got = pread(m->fd, end + 2 - n, n, size - (off_t)n);
+	if (got != (ssize_t)n)
+		return mailbox_fail(m->job, got < 0 ? -errno : -EIO, "read",
+				    m->job->path);
+	n = end[1] != '\n' ? 2 : end[0] != '\n' ? 1 : 0;
+	got = n == 0 ? 0 : write(m->fd, "\n\n", n);
+	if (got != (ssize_t)n)
+		return mailbox_fail(m->job, got < 0 ? -errno : -EIO, "write to",
+				    m->job->path);
+	m->st.st_size += (off_t)n;
+	return 0;
+}
+
 static int open_locked(struct mbox *m)
 {
 	for (int i = 0; i < REOPENS; i++) {
@@ -219,8 +244,10 @@ static int open_locked(struct mbox *m)
 			error = take_kernel(m);
 		if (error == 0)
 			error = look_at_file(m);
-		if (error != 0 || is_current(m))
+		if (error != 0)
 			return error;
+		if (is_current(m))
+			return separate(m);
 		(void)close(m->fd);
 		m->fd = -1;
 	}

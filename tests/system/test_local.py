@@ -88,6 +88,17 @@ def test_a_mailbox_file(local):
     assert not local.box("games.lock").exists()
 
 
+@pytest.mark.parametrize("end, then", [("half a li", "\n\n"), ("a line\n", "\n"), ("x", "\n\n"), ("zeros\0\0", "\n\n"), ("whole\n\n", "")])
+def test_a_mailbox_file_that_a_crash_cut_off(local, end, then):
+    box = local.box("games")
+    box.write_text(end)
+    os.chown(box, GAMES.pw_uid, GAMES.pw_gid)
+    start(local)
+    local.send("games")
+    local.wait_log(r"status=sent \(delivered to mailbox\)")
+    assert box.read_text().startswith(end + then + "From eva@far.test  ")
+
+
 def test_mailboxes_as_maildirs(local):
     local.box("").parent.chmod(0o1777)
     start(local, mail_spool_directory="%s/" % local.box("").parent.joinpath("local"))
