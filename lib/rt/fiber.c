@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* lib/rt/fiber.c — the scheduler.
  *
- * A fiber is ready (in sched.ready), running (sched.self) or waiting (perhaps
+ * A fiber is ready (in sched.ready, or in sched.yielded until the loop has
+ * looked at the descriptors), running (sched.self) or waiting (perhaps
  * in somebody's list, perhaps with a deadline).  It leaves the wait once, by
  * the first of a wake, its deadline and a cancel; whoever comes first takes it
  * out of the list and the heap and writes the outcome, so a wake can never be
@@ -38,9 +39,13 @@ struct fiber {
 
 static struct {
 	struct list ready;
+	struct list yielded;
 	struct fiber *self;
 	unsigned count;
-} sched = {.ready = {&sched.ready, &sched.ready}};
+} sched = {
+	.ready = {&sched.ready, &sched.ready},
+	.yielded = {&sched.yielded, &sched.yielded},
+};
 
 /* ---- life ---------------------------------------------------------------- */
 
@@ -89,13 +94,15 @@ void fiber_run_ready(unsigned most)
 {
 	struct list *node;
 
+	while ((node = list_take_first(&sched.yielded)) != NULL)
+		list_append(&sched.ready, node);
 	while (most-- > 0 && (node = list_take_first(&sched.ready)) != NULL)
 		fiber_run(CONTAINER_OF(node, struct fiber, node));
 }
 
 bool fiber_has_ready(void)
 {
-	return !list_is_empty(&sched.ready);
+	return !list_is_empty(&sched.ready) || !list_is_empty(&sched.yielded);
 }
 
 void fiber_expire(int64_t now)
@@ -110,6 +117,7 @@ void fiber_expire(int64_t now)
 void fiber_forget_all(void)
 {
 	list_init(&sched.ready);
+	list_init(&sched.yielded);
 	sched.self = NULL;
 	sched.count = 0;
 	deadline_forget_all();
@@ -202,7 +210,7 @@ void fiber_yield(void)
 	if (f == NULL)
 		return;
 	f->state = FIBER_READY;
-	list_append(&sched.ready, &f->node);
+	list_append(&sched.yielded, &f->node);
 	context_suspend();
 }
 

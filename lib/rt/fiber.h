@@ -50,7 +50,8 @@ void fiber_unshield(void);
 /* Wait until the deadline.  Returns 0 when it came, or -ECANCELED. */
 int fiber_sleep(int64_t deadline);
 
-/* Let the other runnable fibers run once. */
+/* Let the other runnable fibers run once, and those whose descriptors became
+ * ready meanwhile. */
 void fiber_yield(void);
 
 /* How many fibers there are, the running one included. */

@@ -59,6 +59,39 @@ static void test_stacks_are_used_again(void **state)
 	assert_int_equal(count, 3000);
 }
 
+/* Who yields again and again lets those run whose descriptors become ready. */
+static unsigned yields;
+static bool told;
+
+static void yield_until_told(void *arg)
+{
+	(void)arg;
+	for (yields = 0; !told && yields < 100000; yields++)
+		fiber_yield();
+}
+
+static void wait_for_a_byte(void *arg)
+{
+	int fds[2];
+
+	(void)arg;
+	told = false;
+	CHECK(pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0);
+	spawn(yield_until_told, NULL);
+	fiber_yield();
+	CHECK(write(fds[1], "x", 1) == 1);
+	CHECK(fd_wait(fds[0], FD_READ, clock_deadline(10000)) == 0);
+	told = true;
+	close(fds[0]);
+	close(fds[1]);
+	CHECK(yields < 10);
+}
+
+static void test_yielding_lets_descriptors_have_their_turn(void **state)
+{
+	in_fiber(wait_for_a_byte, NULL);
+}
+
 /* ---- deadlines ----------------------------------------------------------- */
 
 static int order[16];
@@ -431,6 +464,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ten_thousand),
 		cmocka_unit_test(test_stacks_are_used_again),
+		cmocka_unit_test(
+			test_yielding_lets_descriptors_have_their_turn),
 		cmocka_unit_test(test_sleeps_end_in_order),
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_no_wake_is_lost),
