@@ -34,7 +34,8 @@ def reachable_build(build):
     return copy
 
 
-BUILD = reachable_build(pathlib.Path(os.environ.get("MALOTE_BUILD", TOP / "build")).resolve())
+BUILT = pathlib.Path(os.environ.get("MALOTE_BUILD", TOP / "build")).resolve()
+BUILD = reachable_build(BUILT)
 SBIN = BUILD / "sbin"
 LIBEXEC = BUILD / "libexec"
 IS_ROOT = os.geteuid() == 0
@@ -198,6 +199,11 @@ class Instance:
 
     def get(self, parameter):
         return self.run("postconf", "-c", self.dir, "-h", parameter).stdout.strip()
+
+    def fill_queue(self, count, due_s, queue="deferred", sites=0, size=500):
+        """Put that many messages to uN@old.test (or uN@sK.old.test) there, while nothing runs."""
+        subprocess.run([str(BUILT / "tests" / "fill-queue"), str(self.spool), queue, str(count), str(due_s), str(sites), str(size)],
+                       check=True, timeout=600, env=self.env)
 
     # ---- looking ----
 
