@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /* What postsuper and postqueue ask for.  A message that is being worked on is
- * changed when its attempt is over; one that waits, at once. */
+ * changed when its attempt is over; one that waits, at once: in the thread
+ * pool, and in portions when it is about all of them. */
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "delivery/control.h"
 #include "mail/address.h"
 #include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
+#include "rt/loop.h"
 
 #define ARENA_MOST ((size_t)1 << 30)
-#define PORTION 32u
+#define PROGRESS_MS 5000
 
 /* Where each verb looks unless it is told. */
 static unsigned queues_of(const struct control *c)
@@ -77,58 +81,108 @@ static int change_active(struct message *m, enum control_verb verb)
 	return -ENOENT;
 }
 
-/* ---- one that waits ----------------------------------------------------- */
+/* ---- those that wait ---------------------------------------------------- */
 
-static int release(struct qmgr *q, struct str id)
+/* What is done to files, in the thread pool. */
+struct changing {
+	struct queue *queue;
+	enum control_verb verb;
+	enum queue_name in;
+	bool files_only; /* what is active has been done */
+	struct queue_id ids[SCAN_PORTION];
+	int results[SCAN_PORTION];
+	size_t count;
+};
+
+static int make_due(struct queue *queue, enum queue_name in, struct str id)
 {
-	int error = queue_file_due(q->queue, QUEUE_HOLD, id);
+	int error = queue_file_due(queue, in, id);
 
-	if (error == 0)
-		error = queue_file_move(q->queue, QUEUE_HOLD, QUEUE_DEFERRED,
-					id);
-	scan_want(q, SCAN_DEFERRED);
-	return error;
+	return error != 0 ? error
+			  : queue_file_move(queue, in, QUEUE_DEFERRED, id);
 }
 
-static int requeue(struct qmgr *q, enum queue_name in, struct str id)
-{
-	int error = in == QUEUE_INCOMING ? 0 : queue_file_due(q->queue, in, id);
-
-	if (error == 0 && in != QUEUE_INCOMING)
-		error = queue_file_move(q->queue, in, QUEUE_DEFERRED, id);
-	scan_want(q, SCAN_INCOMING | SCAN_DEFERRED);
-	return error;
-}
-
-static int change_waiting(struct qmgr *q, enum queue_name in, struct str id,
-			  enum control_verb verb)
+static int change_file(const struct changing *c, struct str id)
 {
 	int error;
 
-	switch (verb) {
+	switch (c->verb) {
 	case CONTROL_DELETE:
-		return queue_file_remove(q->queue, in, id);
+		return queue_file_remove(c->queue, c->in, id);
 	case CONTROL_HOLD:
-		return queue_file_move(q->queue, in, QUEUE_HOLD, id);
+		return queue_file_move(c->queue, c->in, QUEUE_HOLD, id);
 	case CONTROL_RELEASE:
-		return release(q, id);
+		return make_due(c->queue, QUEUE_HOLD, id);
 	case CONTROL_REQUEUE:
-		return requeue(q, in, id);
+		return c->in == QUEUE_INCOMING ? 0
+					       : make_due(c->queue, c->in, id);
 	case CONTROL_EXPIRE:
-		return queue_file_mark(q->queue, in, id, MARK_EXPIRED);
+		return queue_file_mark(c->queue, c->in, id, MARK_EXPIRED);
 	case CONTROL_EXPIRE_RELEASE:
-		error = queue_file_mark(q->queue, in, id, MARK_EXPIRED);
-		if (error == 0 && in == QUEUE_HOLD)
-			error = release(q, id);
+		error = queue_file_mark(c->queue, c->in, id, MARK_EXPIRED);
+		if (error == 0 && c->in == QUEUE_HOLD)
+			error = make_due(c->queue, c->in, id);
 		return error;
 	case CONTROL_FLUSH:
-		error = message_from_file(q, in, id, true);
-		return error == 1 ? -ENOENT : error;
 	case CONTROL_SCAN:
 	case CONTROL_FLUSH_SITE:
 		break;
 	}
 	return -EINVAL;
+}
+
+static int change_files(void *arg)
+{
+	struct changing *c = arg;
+
+	for (size_t i = 0; i < c->count; i++)
+		c->results[i] = change_file(c, queue_id_str(&c->ids[i]));
+	return 0;
+}
+
+/* It has been done to a file: what waits is another now. */
+static void changed(struct qmgr *q, enum control_verb verb, enum queue_name in,
+		    struct str id)
+{
+	switch (verb) {
+	case CONTROL_DELETE:
+	case CONTROL_HOLD:
+		feed_drop(q, id);
+		return;
+	case CONTROL_EXPIRE:
+		feed_forget_site(q, id); /* its next attempt bounces it */
+		return;
+	case CONTROL_EXPIRE_RELEASE:
+		feed_forget_site(q, id);
+		if (in != QUEUE_HOLD)
+			return;
+		break;
+	case CONTROL_RELEASE:
+	case CONTROL_REQUEUE:
+		break;
+	case CONTROL_FLUSH:
+	case CONTROL_SCAN:
+	case CONTROL_FLUSH_SITE:
+		return;
+	}
+	if (in == QUEUE_INCOMING) {
+		scan_want(q, SCAN_INCOMING);
+		return;
+	}
+	feed_put(q, id, clock_wall_us() / 1000000, 0);
+	scan_want(q, SCAN_DEFERRED);
+}
+
+/* Try one now, whether there is room or not: a person asked for it. */
+static int flush_one(struct qmgr *q, enum queue_name in, struct str id)
+{
+	struct take t = {.flushed = true};
+
+	memcpy(t.id.text, id.p, id.n);
+	take_files(q, in, &t, 1, INT64_MAX);
+	if (t.result == 0)
+		feed_drop(q, id);
+	return t.result > 0 ? -ENOENT : t.result;
 }
 
 /* ---- one, all, by site -------------------------------------------------- */
@@ -142,9 +196,15 @@ static const char *const done_words[] = {
 	[CONTROL_EXPIRE_RELEASE] = "expired",
 };
 
-static void note(enum control_verb verb, struct str id, struct controlled *out,
-		 struct buf *ids)
+/* Count and log what was done to `id`, or keep the error. */
+static void note(enum control_verb verb, struct str id, int error,
+		 struct controlled *out, struct buf *ids)
 {
+	if (error != 0) {
+		if (error != -ENOENT)
+			out->status = -error;
+		return;
+	}
 	out->count++;
 	if (control_is_privileged(verb) && verb < ARRAY_LEN(done_words))
 		log_line(LOG_LEVEL_INFO, "postsuper", STR_FMT ": %s",
@@ -155,43 +215,138 @@ static void note(enum control_verb verb, struct str id, struct controlled *out,
 	}
 }
 
-static void change_one(struct qmgr *q, const struct control *c,
-		       enum queue_name in, struct str id,
-		       struct controlled *out, struct buf *ids)
+/* Do it to c->ids; those that are active are done at once, the rest are files.
+ * The caller has q->hands. */
+static void change(struct qmgr *q, struct changing *c, struct controlled *out,
+		   struct buf *ids)
 {
-	struct message *m = message_find(q, id);
-	int error;
+	size_t files = 0;
 
-	if (m != NULL)
-		error = m->after == AFTER_DELETE ? -ENOENT
-						 : change_active(m, c->verb);
-	else
-		error = change_waiting(q, in, id, c->verb);
-	if (error == 0)
-		note(c->verb, id, out, ids);
-	else if (error != -ENOENT)
-		out->status = -error;
+	for (size_t i = 0; i < c->count; i++) {
+		struct str id = queue_id_str(&c->ids[i]);
+		struct message *m = message_find(q, id);
+		int error;
+
+		if (m != NULL && c->files_only)
+			continue;
+		if (m == NULL && c->verb != CONTROL_FLUSH) {
+			c->ids[files++] = c->ids[i];
+			continue;
+		}
+		if (m == NULL)
+			error = flush_one(q, c->in, id);
+		else
+			error = m->after == AFTER_DELETE
+					? -ENOENT
+					: change_active(m, c->verb);
+		note(c->verb, id, error, out, ids);
+	}
+	c->count = files;
+	if (files == 0)
+		return;
+	(void)offload(change_files, c);
+	for (size_t i = 0; i < files; i++) {
+		struct str id = queue_id_str(&c->ids[i]);
+
+		if (c->results[i] == 0)
+			changed(q, c->verb, c->in, id);
+		note(c->verb, id, c->results[i], out, ids);
+	}
 }
 
+/* The same, waiting for q->hands. */
+static void change_portion(struct qmgr *q, struct changing *c,
+			   struct controlled *out, struct buf *ids)
+{
+	if (rt_sem_take(&q->hands, DEADLINE_NEVER) != 0) {
+		out->status = ECANCELED;
+		return;
+	}
+	change(q, c, out, ids);
+	rt_sem_give(&q->hands);
+	fiber_yield();
+}
+
+static void change_queue(struct qmgr *q, struct changing *c,
+			 struct controlled *out, struct buf *ids)
+{
+	int64_t progress = clock_deadline(PROGRESS_MS);
+	int error;
+	CLEANUP(scan_end)
+	struct scan_portion *p = scan_begin(q, c->in, false, &error);
+
+	if (p == NULL)
+		out->status = -error;
+	while (p != NULL && p->error == 0 && !q->ending) {
+		scan_more(p);
+		c->count = p->count;
+		for (size_t i = 0; i < p->count; i++)
+			c->ids[i] = p->entries[i].id;
+		change_portion(q, c, out, ids);
+		if (clock_now() < progress)
+			continue;
+		log_info("postsuper: %llu messages so far",
+			 (unsigned long long)out->count);
+		progress = clock_deadline(PROGRESS_MS);
+	}
+}
+
+/* The active ones, by the ids they had at first. */
+static void change_all_active(struct qmgr *q, struct changing *c,
+			      unsigned queues, struct controlled *out,
+			      struct buf *ids)
+{
+	size_t n = 0, count = q->active_count;
+	struct queue_id *all = calloc(count + 1, sizeof(*all));
+
+	if (all == NULL) {
+		out->status = ENOMEM;
+		return;
+	}
+	LIST_EACH(node, &q->active)
+	{
+		const struct message *m =
+			CONTAINER_OF(node, struct message, node);
+
+		if (n < count && (queues & 1u << m->where) != 0)
+			all[n++] = m->id;
+	}
+	for (size_t i = 0; i < n; i += SCAN_PORTION) {
+		c->count = n - i < SCAN_PORTION ? n - i : SCAN_PORTION;
+		memcpy(c->ids, all + i, c->count * sizeof(*all));
+		change_portion(q, c, out, ids);
+	}
+	free(all);
+}
+
+/* Nothing is taken up meanwhile: what moves from deferred/ to active/ and back
+ * would be missed. */
 static void change_all(struct qmgr *q, const struct control *c, unsigned queues,
 		       struct controlled *out, struct buf *ids)
 {
-	for (int i = 0; i < QUEUE_NAMES; i++) {
-		CLEANUP(queue_scan_end) struct queue_scan *s = NULL;
-		struct queue_entry e;
-		unsigned n = 0;
+	struct changing *to = calloc(1, sizeof(*to));
 
-		if ((queues & 1u << i) == 0 ||
-		    queue_scan_begin(q->queue, (enum queue_name)i, false, &s) !=
-			    0)
-			continue;
-		while (queue_scan_next(s, &e) == 0) {
-			change_one(q, c, (enum queue_name)i,
-				   queue_id_str(&e.id), out, ids);
-			if (++n % PORTION == 0)
-				fiber_yield();
-		}
+	if (to == NULL || rt_sem_take(&q->hands, DEADLINE_NEVER) != 0) {
+		out->status = to == NULL ? ENOMEM : ECANCELED;
+		free(to);
+		return;
 	}
+	feed_pause(q, true);
+	rt_sem_give(&q->hands);
+	*to = (struct changing){
+		.queue = q->queue, .verb = c->verb, .in = QUEUE_ACTIVE};
+	change_all_active(q, to, queues, out, ids);
+	for (int i = 0; i < QUEUE_NAMES; i++) {
+		if ((queues & 1u << i) == 0)
+			continue;
+		*to = (struct changing){.queue = q->queue,
+					.verb = c->verb,
+					.in = (enum queue_name)i,
+					.files_only = true};
+		change_queue(q, to, out, ids);
+	}
+	feed_pause(q, false);
+	free(to);
 }
 
 /* Whether the message in `fd` has somebody waiting at `site`. */
@@ -214,29 +369,54 @@ static bool is_for_site(int fd, struct str site)
 	return false;
 }
 
+struct looking {
+	struct queue *queue;
+	struct str site;
+	const struct scan_portion *p;
+	bool wanted[SCAN_PORTION];
+};
+
+/* In the thread pool: which of them are for the site. */
+static int look_for_site(void *arg)
+{
+	struct looking *l = arg;
+
+	for (size_t i = 0; i < l->p->count; i++) {
+		int fd = queue_file_open(l->queue, QUEUE_DEFERRED,
+					 queue_id_str(&l->p->entries[i].id),
+					 false);
+
+		l->wanted[i] = fd >= 0 && is_for_site(fd, l->site);
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	return 0;
+}
+
+/* What is deferred for the site is due now, and taken up as there is room. */
 static void flush_site(struct qmgr *q, struct str site, struct controlled *out,
 		       struct buf *ids)
 {
-	const struct control flush = {.verb = CONTROL_FLUSH};
-	CLEANUP(queue_scan_end) struct queue_scan *s = NULL;
-	struct queue_entry e;
-	unsigned n = 0;
+	struct looking l = {.queue = q->queue};
+	int error;
+	CLEANUP(scan_end)
+	struct scan_portion *p = scan_begin(q, QUEUE_DEFERRED, false, &error);
 
 	(void)!str_eat(&site, STR("@"));
-	if (queue_scan_begin(q->queue, QUEUE_DEFERRED, false, &s) != 0)
-		return;
-	while (queue_scan_next(s, &e) == 0) {
-		int fd = queue_file_open(q->queue, QUEUE_DEFERRED,
-					 queue_id_str(&e.id), false);
-		bool wanted = fd >= 0 && is_for_site(fd, site);
+	l.site = site;
+	l.p = p;
+	while (p != NULL && p->error == 0 && !q->ending) {
+		scan_more(p);
+		(void)offload(look_for_site, &l);
+		for (size_t i = 0; i < p->count; i++) {
+			struct str id = queue_id_str(&p->entries[i].id);
 
-		if (fd >= 0)
-			(void)close(fd);
-		if (wanted)
-			change_one(q, &flush, QUEUE_DEFERRED,
-				   queue_id_str(&e.id), out, ids);
-		if (++n % PORTION == 0)
-			fiber_yield();
+			if (!l.wanted[i] || message_find(q, id) != NULL)
+				continue;
+			feed_try(q, id);
+			note(CONTROL_FLUSH, id, 0, out, ids);
+		}
+		fiber_yield();
 	}
 }
 
@@ -244,16 +424,26 @@ static void change_by_id(struct qmgr *q, const struct control *c,
 			 unsigned queues, struct controlled *out,
 			 struct buf *ids)
 {
-	struct message *m = message_find(q, c->id);
-	enum queue_name in = QUEUE_ACTIVE;
-	int error = 0;
+	struct changing *to = calloc(1, sizeof(*to));
+	struct message *m;
+	int error;
 
+	if (to == NULL || rt_sem_take(&q->hands, DEADLINE_NEVER) != 0) {
+		out->status = to == NULL ? ENOMEM : ECANCELED;
+		free(to);
+		return;
+	}
+	*to = (struct changing){.queue = q->queue, .verb = c->verb, .count = 1};
+	m = message_find(q, c->id);
+	error = m != NULL ? 0 : queue_file_find(q->queue, c->id, &to->in);
 	if (m != NULL)
-		in = m->where;
-	else
-		error = queue_file_find(q->queue, c->id, &in);
-	if (error == 0 && (queues & 1u << in) != 0)
-		change_one(q, c, in, c->id, out, ids);
+		to->in = m->where;
+	if (error == 0 &&
+	    str_to_c(c->id, to->ids[0].text, sizeof(to->ids[0].text)) &&
+	    (queues & 1u << to->in) != 0)
+		change(q, to, out, ids);
+	rt_sem_give(&q->hands);
+	free(to);
 	if (out->count == 0 && out->status == 0)
 		out->status = ENOENT;
 }

@@ -14,6 +14,7 @@
 #include "qmgr/daemon.h"
 #include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
+#include "qmgr/waiting.h"
 #include "rewrite/intake.h"
 #include "route/route.h"
 #include "service/service.h"
@@ -200,9 +201,14 @@ static void init(struct qmgr *q, struct service_env *env)
 	waitq_init(&q->room);
 	waitq_init(&q->clock);
 	waitq_init(&q->scan);
+	waitq_init(&q->feed);
+	waitq_init(&q->walk);
+	rt_sem_init(&q->hands, 0); /* until journal_scan() has looked */
+	waitq_init(&q->journal);
 	list_init(&q->active);
 	list_init(&q->dirty);
 	list_init(&q->unresolved);
+	list_init(&q->unresolved_old);
 	list_init(&q->transports);
 	list_init(&q->segments);
 	waitq_init(&q->ledgers);
@@ -238,7 +244,9 @@ static int qmgr_open(struct service_env *env, struct why *why)
 		return why_fail(why, -ENOMEM, "out of memory");
 	init(q, env);
 	q->messages = map_new();
-	if (q->messages == NULL)
+	q->waiting = waiting_new((size_t)q->params->qmgr_index_limit);
+	q->dead_sites = map_new();
+	if (q->messages == NULL || q->waiting == NULL || q->dead_sites == NULL)
 		error = why_fail(why, -ENOMEM, "out of memory");
 	else
 		error = open_queue(env, &q->queue, why);
@@ -249,6 +257,8 @@ static int qmgr_open(struct service_env *env, struct why *why)
 	if (error != 0) {
 		queue_close(q->queue);
 		map_free(q->messages);
+		waiting_free(q->waiting);
+		map_free(q->dead_sites);
 		free(q);
 		return error;
 	}
@@ -285,11 +295,14 @@ static int qmgr_start(struct service_env *env)
 {
 	struct qmgr *q = env->state;
 
-	q->wanted = SCAN_ACTIVE | SCAN_INCOMING | SCAN_DEFERRED;
+	scan_want(q, SCAN_ACTIVE | SCAN_INCOMING | SCAN_DEFERRED);
 	segment_clean(q->queue);
 	journal_tick(q);
 	if (fiber_spawn(journal_run, q) == NULL ||
+	    fiber_spawn(journal_scan, q) == NULL ||
 	    fiber_spawn(scan_run, q) == NULL ||
+	    fiber_spawn(feed_walk, q) == NULL ||
+	    fiber_spawn(feed_run, q) == NULL ||
 	    fiber_spawn(clock_run, q) == NULL)
 		return -ENOMEM;
 	return 0;
@@ -312,9 +325,12 @@ static void qmgr_drain(struct service_env *env)
 
 	q->ending = true;
 	waitq_wake_all(&q->scan);
+	waitq_wake_all(&q->feed);
+	waitq_wake_all(&q->walk);
 	waitq_wake_all(&q->room);
 	waitq_wake_all(&q->clock);
 	waitq_wake_all(&q->ledgers);
+	waitq_wake_all(&q->journal);
 }
 
 static bool is_delivering(const struct qmgr *q)

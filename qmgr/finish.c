@@ -244,6 +244,10 @@ static void let_wait(struct message *m)
 	if (message_move(m, to) != 0 && m->where == QUEUE_INCOMING)
 		/* A scan of incoming/ would try it again at once. */
 		(void)message_move(m, QUEUE_ACTIVE);
+	else if (m->where == QUEUE_DEFERRED)
+		feed_put(m->q, queue_id_str(&m->id),
+			 now_s + (wait + 999) / 1000,
+			 site_of_all(m, count_fresh(m, OUTCOME_DEFERRED)));
 	message_free(m);
 }
 

@@ -61,6 +61,17 @@ static void job_over(struct job *j)
 	transport_run(t);
 }
 
+/* Its recipients that are deferred are so because of its site. */
+static void note_site(struct job *j)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < j->count; i++)
+		n += j->message->fresh[j->recipients[i].number] ==
+		     OUTCOME_DEFERRED;
+	site_defers(j->site, j->message, n);
+}
+
 void job_end(struct job *j, enum delivery_trouble trouble, struct str dsn,
 	     struct str text)
 {
@@ -72,6 +83,8 @@ void job_end(struct job *j, enum delivery_trouble trouble, struct str dsn,
 	};
 	if (j->unanswered > 0)
 		job_answer_rest(j, "error", &o);
+	if (trouble == DELIVERY_SITE_TROUBLE)
+		note_site(j);
 	site_learn(j->site, trouble, dsn, text);
 	if (trouble == DELIVERY_AGENT_TROUBLE)
 		transport_fail(j->site->transport,
@@ -99,6 +112,7 @@ void job_lost(struct job *j)
 		}
 		j->site->sched.busy++;
 		t->sched.busy++;
+		t->sched.busy_old += j->sched.lane == SCHED_OLD;
 	}
 	job_end(j, j->unanswered > 0 ? DELIVERY_AGENT_TROUBLE : DELIVERY_FINE,
 		STR(""), STR(""));
@@ -265,6 +279,7 @@ void job_add(struct job *j)
 	struct str dsn;
 
 	j->site->holds--;
+	j->sched.lane = j->message->old ? SCHED_OLD : SCHED_NEW;
 	j->unanswered = j->count;
 	j->answered = arena_array(j->message->arena, j->count + 1,
 				  sizeof(*j->answered));
@@ -272,6 +287,8 @@ void job_add(struct job *j)
 		for (size_t i = 0; i < j->count; i++)
 			result_release(j->message);
 	} else if (site_is_dead(j->site, &dsn, &text)) {
+		if (j->site->dead_until != 0)
+			site_defers(j->site, j->message, j->count);
 		give_up(j, dsn, buf_str(&text)); /* since it was made */
 	} else if (share == NULL || sched_add(&j->sched, &j->site->sched, share,
 					      clock_now()) != 0) {

@@ -16,7 +16,7 @@
 #include "qmgr/segment.h"
 #include "rt/loop.h"
 
-#define PORTION 64u
+#define PORTION 16u
 #define PROGRESS_MS 5000
 #define SETTLERS_MOST 64u
 
@@ -144,6 +144,7 @@ static int take_image(struct segment *s, const struct segment_record *r)
 		return error == -EBADMSG ? 0 : error;
 	}
 	bind(m, s, r->record, r->image.n);
+	m->old = s->orphan; /* what is new does not wait for it */
 	message_fill(m, &read);
 	m->offset += r->record + SEGMENT_IMAGE_AT;
 	return message_begin(m);
@@ -164,6 +165,21 @@ static bool is_owed(struct segment *s, const struct segment_record *r)
 		return false;
 	}
 	return true;
+}
+
+/* Take up a record that is owed, or leave it for later, when all journals are
+ * to be looked at first and there is no room. */
+static int take_record(struct segment *s, const struct segment_record *r)
+{
+	bool fresh = !s->orphan;
+
+	if (!s->q->journals_checked && !message_may_start(s->q, fresh)) {
+		segment_want_scan(s);
+		return 0;
+	}
+	if (!scan_wait_for_room(s->q, fresh))
+		return -ECANCELED;
+	return segment_is_taken(s, r->record) ? 0 : take_image(s, r);
 }
 
 /* Read the segment.  Fills: *found.  Returns: 1 at its end; -errno. */
@@ -190,14 +206,10 @@ static int scan_records(struct segment *s, uint64_t *found)
 		}
 		if (!is_owed(s, &r))
 			continue;
-		if (r.damaged > 0) {
+		if (r.damaged > 0)
 			keep_damaged(s, &r);
-			continue;
-		}
-		if (!scan_wait_for_room(s->q, true))
-			return -ECANCELED;
-		if (!segment_is_taken(s, r.record))
-			error = take_image(s, &r);
+		else
+			error = take_record(s, &r);
 	}
 	return error == 0 ? -ECANCELED : error;
 }
@@ -224,24 +236,42 @@ static void scan_segment(struct segment *s)
 	s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
 }
 
-void journal_scan(struct qmgr *q)
+/* A segment that is to be read; NULL: none. */
+static struct segment *find_missed(const struct qmgr *q)
 {
-	bool more = true;
+	LIST_EACH(n, &q->segments)
+	{
+		struct segment *s = CONTAINER_OF(n, struct segment, node);
 
-	/* The list may change while we read. */
-	while (more && !q->ending) {
-		more = false;
-		LIST_EACH(n, &q->segments)
-		{
-			struct segment *s =
-				CONTAINER_OF(n, struct segment, node);
+		if (s->missed && !s->releasing &&
+		    (q->journals_checked || !s->checked))
+			return s;
+	}
+	return NULL;
+}
 
-			if (!s->missed || s->releasing)
-				continue;
-			scan_segment(s);
-			more = true;
-			break;
-		}
+/* The list may change while we read. */
+static void scan_missed(struct qmgr *q)
+{
+	struct segment *s;
+
+	while (!q->ending && (s = find_missed(q)) != NULL) {
+		s->checked = true;
+		scan_segment(s);
+	}
+}
+
+void journal_scan(void *arg)
+{
+	struct qmgr *q = arg;
+
+	scan_missed(q);
+	q->journals_checked = true;
+	rt_sem_give(&q->hands);
+	while (!q->ending) {
+		scan_missed(q);
+		if (waitq_wait(&q->journal, DEADLINE_NEVER) == -ECANCELED)
+			return;
 	}
 }
 

@@ -25,8 +25,10 @@ void journal_run(void *arg);
 /* Write and flush what is in memory, at the end. */
 void journal_end(struct qmgr *q);
 
-/* SCAN_JOURNAL: take up what was not handed over.  Blocks. */
-void journal_scan(struct qmgr *q);
+/* The fiber that takes up what was not handed over.  First it looks at all
+ * there is, without waiting for room, and whoever works on files waits until
+ * then (q->hands): what has been settled is recognised by its file. */
+void journal_scan(void *arg);
 
 /* ---- what writers say ------------------------------------------------------
  */

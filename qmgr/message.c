@@ -1,39 +1,45 @@
 /* SPDX-License-Identifier: ISC */
-/* The life of an active message, but for its attempt: how it is made from a
- * file or from what a writer sends, its file, its end. */
+/* The life of an active message, but for its attempt: how it is made from what
+ * a writer sends (or from a file: take.c), its file, its end. */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/why.h"
 #include "delivery/log.h"
 #include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
+#include "qmgr/waiting.h"
 
 #define ARENA_MOST ((size_t)1 << 30) /* bytes; QUEUE_ENVELOPE_MAX unpacked */
 #define UNSAVED_MOST ((size_t)128 << 20) /* a replacement is one record */
 #define SETTLE_MS 5000
-#define STALE_S 3600 /* an empty file this old was left by a dead writer */
 
 /* ---- admission ---------------------------------------------------------- */
 
 bool message_may_start(const struct qmgr *q, bool fresh)
 {
 	size_t most = (size_t)q->params->qmgr_message_active_limit;
+	size_t recipients = (size_t)q->params->qmgr_message_recipient_limit;
+	size_t mine = q->old_count, my_recipients = q->old_recipients;
 
 	if (q->active_count == 0)
 		return true;
-	/* New mail always finds some room. */
-	if (!fresh)
-		most -= most / 4;
+	if (fresh) {
+		mine = q->active_count - mine;
+		my_recipients = q->recipient_count - my_recipients;
+	}
+	/* Who waits for nobody takes all there is. */
+	if (fresh && waiting_first(q->waiting) > q->due_until_s)
+		return q->active_count < most &&
+		       (q->recipient_count < recipients ||
+			my_recipients < recipients / 4);
 	return q->active_count < most &&
-	       q->recipient_count <
-		       (size_t)q->params->qmgr_message_recipient_limit;
+	       (q->active_count < most - most / 4 || mine < most / 4) &&
+	       (q->recipient_count < recipients - recipients / 4 ||
+		my_recipients < recipients / 4);
 }
 
 struct message *message_find(const struct qmgr *q, struct str id)
@@ -81,6 +87,10 @@ void message_free(struct message *m)
 		list_remove(&m->node);
 		q->active_count--;
 		q->recipient_count -= m->counted;
+		if (m->old) {
+			q->old_count--;
+			q->old_recipients -= m->counted;
+		}
 		(void)map_take(q->messages, queue_id_str(&m->id));
 		waitq_wake_all(&q->room);
 	}
@@ -186,24 +196,20 @@ static int message_start(struct message *m)
 	list_append(&q->active, &m->node);
 	q->active_count++;
 	q->recipient_count += pending;
+	if (m->old) {
+		q->old_count++;
+		q->old_recipients += pending;
+	}
 	log_active(m, pending);
 	resolve_later(m);
 	return 0;
 }
 
-/* Put it into hold/ if its envelope says so.  Returns whether it was. */
-static bool put_on_hold(struct message *m)
-{
-	if (m->where != QUEUE_INCOMING ||
-	    (m->envelope.flags & ENVELOPE_HOLD) == 0)
-		return false;
-	return message_move(m, QUEUE_HOLD) == 0;
-}
-
 int message_begin(struct message *m)
 {
-	if (m->segment != NULL && (m->envelope.flags & ENVELOPE_HOLD) != 0) {
-		(void)!message_move(m, QUEUE_HOLD);
+	if (m->where == QUEUE_INCOMING &&
+	    (m->envelope.flags & ENVELOPE_HOLD) != 0 &&
+	    (message_move(m, QUEUE_HOLD) == 0 || m->segment != NULL)) {
 		message_free(m);
 		return 0;
 	}
@@ -227,7 +233,7 @@ void message_from_writer(struct qmgr *q, struct str id, int fd, uint64_t offset,
 	if (m == NULL) {
 		/* It is safe where it is. */
 		(void)close(fd);
-		q->wanted |= SCAN_INCOMING;
+		scan_want(q, SCAN_INCOMING);
 		return;
 	}
 	m->where = QUEUE_INCOMING;
@@ -243,115 +249,12 @@ void message_from_writer(struct qmgr *q, struct str id, int fd, uint64_t offset,
 		m->end = offset + length + packed.n;
 	}
 	message_keep_file(m, fd);
-	if (error != 0 || put_on_hold(m)) {
+	if (error != 0) {
 		message_free(m);
-		if (error != 0)
-			scan_want(q, SCAN_INCOMING);
+		scan_want(q, SCAN_INCOMING);
 		return;
 	}
-	(void)message_start(m); /* out of memory: a later scan finds it */
-}
-
-/* ---- from a file -------------------------------------------------------- */
-
-static void put_away(struct qmgr *q, enum queue_name where, struct str id,
-		     const struct why *why)
-{
-	int error = queue_file_move(q->queue, where, QUEUE_CORRUPT, id);
-
-	log_warning("saving corrupt file \"" STR_FMT "\" from queue \"" STR_FMT
-		    "\" to queue \"corrupt\": %s",
-		    STR_ARG(id), STR_ARG(queue_name_str(where)), why->text);
-	if (error != 0)
-		log_error("cannot move " STR_FMT " to corrupt: %s", STR_ARG(id),
-			  strerror(-error));
-}
-
-/* What is in incoming/ may be unfinished.  We have its lock, or it has none.
- * Returns: 0: it is whole; 1: leave it alone. */
-static int look_at_incoming(struct qmgr *q, struct str id, int fd)
-{
-	char head[8] = {0};
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return 1;
-	if (st.st_size == 0) {
-		/* Its writer may be about to lock it. */
-		if (clock_wall_us() / 1000000 - st.st_mtim.tv_sec > STALE_S)
-			(void)!queue_file_remove(q->queue, QUEUE_INCOMING, id);
-		return 1;
-	}
-	if (pread(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-	    memcmp(head, "\0\0\0\0\0\0\0\0", sizeof(head)) == 0) {
-		/* A large one, whose writer died: nobody was told 250. */
-		(void)!queue_file_remove(q->queue, QUEUE_INCOMING, id);
-		return 1;
-	}
-	return 0;
-}
-
-/* Open and read.  Returns: 0 with m->fd etc.; 1; -errno. */
-static int read_file(struct message *m, struct str id)
-{
-	struct qmgr *q = m->q;
-	struct queue_message read;
-	struct why why;
-	int fd = queue_file_open(q->queue, m->where, id, true);
-	int error;
-
-	if (fd < 0)
-		return fd == -ENOENT || fd == -EINVAL ? 1 : fd;
-	if (m->where == QUEUE_INCOMING && (flock(fd, LOCK_EX | LOCK_NB) < 0 ||
-					   look_at_incoming(q, id, fd) != 0)) {
-		(void)close(fd);
-		return 1;
-	}
-	error = queue_read(fd, m->arena, &read, &why);
-	if (error == 0 && !str_eq(queue_id_str(&read.id), id))
-		error = why_fail(&why, -EBADMSG, "its id is %s", read.id.text);
-	if (error == 0 && m->where == QUEUE_INCOMING)
-		error = queue_check_content(fd, &read) == -EBADMSG
-				? why_fail(&why, -EBADMSG, "damaged content")
-				: 0;
-	if (error == -EBADMSG)
-		put_away(q, m->where, id, &why);
-	if (error != 0) {
-		(void)close(fd);
-		return error == -EBADMSG ? 1 : error;
-	}
-	if (read.torn && ftruncate(fd, (off_t)read.outcomes_end) < 0)
-		log_warning(STR_FMT ": cannot cut a torn end: %s", STR_ARG(id),
-			    strerror(errno));
-	message_fill(m, &read);
-	message_keep_file(m, fd);
-	return 0;
-}
-
-int message_from_file(struct qmgr *q, enum queue_name where, struct str id,
-		      bool flushed)
-{
-	struct message *m;
-	int error;
-
-	if (message_find(q, id) != NULL)
-		return 1;
-	m = message_new(q);
-	if (m == NULL)
-		return -ENOMEM;
-	m->where = where;
-	m->flushed = flushed;
-	error = read_file(m, id);
-	if (error == 0 && where == QUEUE_DEFERRED &&
-	    message_move(m, QUEUE_ACTIVE) != 0)
-		error = 1; /* somebody was faster */
-	if (error == 0 && put_on_hold(m))
-		error = 1;
-	if (error != 0) {
-		message_free(m);
-		return error;
-	}
-	return message_start(m);
+	(void)!message_begin(m); /* out of memory: a later scan finds it */
 }
 
 /* ---- its file ----------------------------------------------------------- */

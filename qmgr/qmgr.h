@@ -5,6 +5,8 @@
  *
  *	listen.c    a writer says QUEUED        scan.c      or a scan finds it
  *	journal.c   in a file of its own, or still in its writer's journal
+ *	feed.c      what waits in deferred/ is due (waiting.c knows when)
+ *	take.c      files are read in the thread pool
  *	message.c   it becomes active, later ends
  *	resolve.c   each recipient gets a transport and a next hop (lib/route);
  *		    what needs no agent (inline.c) is done on the spot, the rest
@@ -41,6 +43,7 @@ struct mastercf;
 struct route;
 struct segment;
 struct service_env;
+struct waiting;
 
 /* ---- the process -------------------------------------------------------- */
 
@@ -66,22 +69,42 @@ struct qmgr {
 	struct list active;   /* of struct message, the oldest first */
 	size_t active_count;
 	size_t recipient_count; /* of active messages */
-	struct waitq room;	/* something has ended */
+	size_t old_count;	/* the share of those that were deferred */
+	size_t old_recipients;
+	struct waitq room; /* something has ended */
 
 	struct list dirty;	/* of struct message: with unsaved records */
-	struct list unresolved; /* of struct message */
-	unsigned resolvers;	/* fibers that work on it */
+	struct list unresolved; /* of struct message: new ones, */
+	struct list unresolved_old; /* and those that were deferred */
+	unsigned resolvers;	    /* fibers that work on them */
 
 	struct list segments;	/* of struct segment (journal.c) */
+	struct waitq journal;	/* something is missed of a segment */
+	bool journals_checked;	/* all have been looked at, at the start */
 	struct waitq ledgers;	/* wakes who writes what became of messages */
 	int64_t ledgers_warned; /* when that last failed */
 	unsigned settlers;	/* fibers that give messages files */
 
 	struct list transports; /* of struct transport */
+	struct map *dead_sites; /* key -> struct site */
 	struct waitq clock;	/* wakes the clock fiber early */
 
-	unsigned wanted;     /* enum scan_want */
-	struct waitq scan;   /* wakes the scanner */
+	unsigned wanted;   /* enum scan_want */
+	struct waitq scan; /* wakes the scanner */
+
+	struct waiting *waiting; /* what is in deferred/ (feed.c) */
+	int64_t due_until_s;	 /* wall clock: what is due then may start */
+	struct waitq feed;	 /* something is due */
+	unsigned feed_pauses;
+	struct rt_sem hands; /* whoever works on files that wait has it: what
+				is not in `messages` while one holds it is in
+				nobody's hands */
+	struct waitq walk;   /* wakes who walks through deferred/ */
+	bool walk_wanted;
+	bool walk_flushes; /* what is found is to be tried now */
+	bool walking;
+	int64_t walk_next; /* monotonic: not before, unless asked */
+
 	unsigned open_files; /* descriptors that messages keep */
 	unsigned files_most;
 	bool ending;
@@ -130,9 +153,13 @@ struct message {
 	struct buf unsaved; /* records to be appended */
 	struct list shares; /* of struct message_share */
 	enum message_after after;
-	bool flushed;  /* a person asked for this attempt */
-	bool settled;  /* has been moved out of incoming/ for being slow */
-	bool settling; /* its file is being made */
+	bool old;	/* it has been deferred before */
+	uint32_t site;	/* key of the one that recipients wait for, */
+	size_t by_site; /* how many of them, */
+	bool by_others; /* and whether some wait for another */
+	bool flushed;	/* a person asked for this attempt */
+	bool settled;	/* has been moved out of incoming/ for being slow */
+	bool settling;	/* its file is being made */
 	bool finishing;
 };
 
@@ -144,16 +171,10 @@ struct message_share {
 };
 
 /* Whether one more message may become active; `fresh`: from a writer, not from
- * deferred/. */
+ * deferred/.  Each kind leaves the other a quarter of the room. */
 bool message_may_start(const struct qmgr *q, bool fresh);
 
 struct message *message_find(const struct qmgr *q, struct str id);
-
-/* Make the queue file `id` of `where` active.  `flushed` as above.
- * Returns: 0; 1: it is active already, is being written, or was no message and
- *          has been put away; -errno: try again later. */
-int message_from_file(struct qmgr *q, enum queue_name where, struct str id,
-		      bool flushed);
 
 /* Make a message that a writer handed over active.
  * Takes: fd.  Borrows: packed envelope, empty: read the file. */
@@ -200,6 +221,39 @@ int64_t message_age_ms(const struct message *m);
 /* The sender that answers for recipient `n` (owner- aliases have their own). */
 struct str message_sender(const struct message *m, uint32_t n);
 
+/* ---- from files (take.c) ------------------------------------------------ */
+
+/* One file that is to be taken up, and what became of it. */
+struct take {
+	struct queue_id id;
+	bool flushed; /* as in struct message */
+	int result;
+	int64_t when_s; /* TAKE_NOT_DUE: its time */
+};
+
+enum {
+	TAKE_NOTHING = 1, /* it is active already, is being written, is gone, or
+			     was no message and has been put away */
+	TAKE_NOT_DUE = 2,
+};
+
+#define TAKE_MOST 16u
+
+/* How many to take up at a time, so that the limit of active messages is kept,
+ * about: 1 to TAKE_MOST. */
+size_t take_most(const struct qmgr *q);
+
+/* Make queue files of `where` active, up to TAKE_MOST of them, unless they are
+ * due after `until_s` and nobody flushed them.
+ * Fills:  result of each: 0, one of the above, or -errno: try again later.
+ * Blocks: in the thread pool.  The caller has q->hands. */
+void take_files(struct qmgr *q, enum queue_name where, struct take *list,
+		size_t count, int64_t until_s);
+
+/* Make a message active that we have written ourselves.  Returns: as result.
+ * Blocks. */
+int take_written(struct qmgr *q, const struct queue_id *id);
+
 /* ---- routing (resolve.c) ------------------------------------------------ */
 
 /* Resolve the recipients from m->resolve_from on that are not final, in a fiber
@@ -233,12 +287,14 @@ struct transport {
 	struct buf dead_text;
 	struct agent *agent; /* NULL until it is needed */
 	bool running;	     /* inside transport_run() */
+	bool burying;	     /* a fiber defers what waits in dead sites */
 };
 
 struct site {
 	struct sched_site sched;
 	struct transport *transport;
 	char *name;
+	uint32_t key;	    /* made of both names; not 0 */
 	unsigned holds;	    /* jobs that are not queued yet */
 	int64_t dead_until; /* with sched.window dead */
 	struct buf dead_dsn;
@@ -285,6 +341,16 @@ struct site *transport_site(struct transport *t, struct str nexthop,
 /* Why nothing can be sent now: fills the words and returns true when the site
  * or its transport is dead. */
 bool site_is_dead(const struct site *s, struct str *dsn, struct buf *text);
+
+/* `m` has `recipients` more that are deferred because `s` is dead, or failed.
+ */
+void site_defers(struct site *s, struct message *m, size_t recipients);
+
+/* The key of the site that all of its deferred recipients wait for; 0: there is
+ * not one. */
+uint32_t site_of_all(const struct message *m, size_t deferred);
+
+bool site_key_is_dead(const struct qmgr *q, uint32_t key);
 
 /* What a job showed about its site. */
 void site_learn(struct site *s, enum delivery_trouble trouble, struct str dsn,
@@ -379,6 +445,35 @@ enum report_kind {
 MUST_USE int report_send(struct message *m, enum report_kind kind,
 			 const uint8_t *wanted);
 
+/* ---- what waits (feed.c) ------------------------------------------------- */
+
+/* It is in deferred/ now, due at `when_s`; `site`: the key of the one site it
+ * waits for, or 0. */
+void feed_put(struct qmgr *q, struct str id, int64_t when_s, uint32_t site);
+
+/* It is there, and a person wants it to be tried now. */
+void feed_try(struct qmgr *q, struct str id);
+
+/* It is to be taken up when it is due, whatever it waits for. */
+void feed_forget_site(struct qmgr *q, struct str id);
+
+/* It is not there any more. */
+void feed_drop(struct qmgr *q, struct str id);
+
+/* Take up nothing until the pause is over (nests). */
+void feed_pause(struct qmgr *q, bool pause);
+
+/* What is due now may start (queue_run_delay is over). */
+void feed_due(struct qmgr *q);
+
+/* All of deferred/ is to be tried now. */
+void feed_flush(struct qmgr *q);
+
+/* The fiber that takes up what is due, and the one that walks through deferred/
+ * to find what is there: at the start, and now and then. */
+void feed_run(void *arg);
+void feed_walk(void *arg);
+
 /* ---- scanning (scan.c) -------------------------------------------------- */
 
 enum scan_want {
@@ -386,7 +481,6 @@ enum scan_want {
 	SCAN_DEFERRED = 1 << 1, /* what is due */
 	SCAN_ALL = 1 << 2,	/* all of deferred/ (flush) */
 	SCAN_ACTIVE = 1 << 3,	/* left by a predecessor */
-	SCAN_JOURNAL = 1 << 4,	/* what is missed of the writers' segments */
 };
 
 void scan_want(struct qmgr *q, unsigned want);
@@ -394,6 +488,23 @@ void scan_want(struct qmgr *q, unsigned want);
 /* Wait for room for one more message; `fresh` as above.  Returns false when
  * the process ends. */
 bool scan_wait_for_room(struct qmgr *q, bool fresh);
+
+/* The next entries of a queue, read in the thread pool.  Blocks: scan_more().
+ */
+#define SCAN_PORTION 128u
+struct scan_portion {
+	struct queue_scan *scan;
+	struct queue_entry entries[SCAN_PORTION];
+	size_t count;
+	int error; /* 0: there is more; 1: that was the end; -errno */
+};
+
+/* Gives: a portion that has nothing yet; NULL, and then *error says why. */
+MUST_USE struct scan_portion *scan_begin(struct qmgr *q, enum queue_name name,
+					 bool want_times, int *error);
+void scan_more(struct scan_portion *p);
+void scan_end(struct scan_portion *p);
+DEFINE_CLEANUP(struct scan_portion *, scan_end)
 
 /* The fiber that scans. */
 void scan_run(void *arg);

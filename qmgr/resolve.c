@@ -2,8 +2,8 @@
 /* Routing: each recipient gets a transport and a next hop, with today's tables,
  * and joins the job that goes there.  What needs no agent is answered here.
  *
- * One fiber works on the list of unresolved messages; while tables are slow,
- * more of them. */
+ * One fiber works on the lists of unresolved messages, the new ones first;
+ * while tables are slow, more of them. */
 #include <errno.h>
 
 #include "base/arena.h"
@@ -194,6 +194,8 @@ static void to_job(struct resolving *g, struct transport *t, struct str nexthop,
 	struct job *j;
 
 	if (s != NULL && site_is_dead(s, &dsn, &text)) {
+		if (s->dead_until != 0)
+			site_defers(s, m, 1);
 		defer(m, r, dsn, buf_str(&text));
 		return;
 	}
@@ -311,7 +313,8 @@ static void resolver(void *arg)
 	struct qmgr *q = arg;
 	struct list *n;
 
-	while ((n = list_take_first(&q->unresolved)) != NULL) {
+	while ((n = list_take_first(&q->unresolved)) != NULL ||
+	       (n = list_take_first(&q->unresolved_old)) != NULL) {
 		qmgr_enter(q);
 		resolve_message(CONTAINER_OF(n, struct message, todo));
 		qmgr_leave(q);
@@ -333,14 +336,16 @@ void resolve_later(struct message *m)
 	if (!list_is_empty(&m->todo))
 		return; /* it will see the new ones, too */
 	m->outstanding++;
-	list_append(&q->unresolved, &m->todo);
+	list_append(m->old ? &q->unresolved_old : &q->unresolved, &m->todo);
 	if (q->resolvers == 0)
 		start_resolver(q);
 }
 
 void resolve_tick(struct qmgr *q)
 {
-	for (unsigned i = 0; i < 5 && !list_is_empty(&q->unresolved) &&
+	for (unsigned i = 0; i < 5 &&
+			     (!list_is_empty(&q->unresolved) ||
+			      !list_is_empty(&q->unresolved_old)) &&
 			     q->resolvers < RESOLVERS_MOST;
 	     i++)
 		start_resolver(q);

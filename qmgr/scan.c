@@ -1,23 +1,71 @@
 /* SPDX-License-Identifier: ISC */
 /* Looking through the queue directories: at the start for everything, later
- * for what is due, and for what could not be taken when it was handed over.
+ * for what could not be taken when it was handed over.  (deferred/: feed.c)
  *
- * One fiber, in portions, so that new mail does not wait for a scan; it stops
- * where there is no room for more active messages, and goes on when there is.
- */
+ * One fiber; directories and files are read in the thread pool, in portions, so
+ * that new mail does not wait for a scan; it stops where there is no room for
+ * more active messages, and goes on when there is. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
+#include "rt/loop.h"
 
-#define PORTION 64u /* files between two turns of the others */
 #define ROOM_MS 1000
+#define PROGRESS_MS 5000
+
+/* ---- portions ----------------------------------------------------------- */
+
+static int read_portion(void *arg)
+{
+	struct scan_portion *p = arg;
+
+	p->count = 0;
+	while (p->count < SCAN_PORTION && p->error == 0) {
+		p->error = queue_scan_next(p->scan, &p->entries[p->count]);
+		p->count += p->error == 0;
+	}
+	return 0;
+}
+
+struct scan_portion *scan_begin(struct qmgr *q, enum queue_name name,
+				bool want_times, int *error)
+{
+	struct scan_portion *p = calloc(1, sizeof(*p));
+
+	*error = p == NULL ? -ENOMEM
+			   : queue_scan_begin(q->queue, name, want_times,
+					      &p->scan);
+	if (*error == 0)
+		return p;
+	free(p);
+	return NULL;
+}
+
+void scan_more(struct scan_portion *p)
+{
+	(void)offload(read_portion, p);
+}
+
+void scan_end(struct scan_portion *p)
+{
+	if (p == NULL)
+		return;
+	queue_scan_end(p->scan);
+	free(p);
+}
+
+/* ---- taking up ---------------------------------------------------------- */
 
 void scan_want(struct qmgr *q, unsigned want)
 {
-	q->wanted |= want;
+	if (want & SCAN_ALL)
+		feed_flush(q);
+	else if (want & SCAN_DEFERRED)
+		feed_due(q);
+	q->wanted |= want & ~(unsigned)(SCAN_ALL | SCAN_DEFERRED);
 	waitq_wake_all(&q->scan);
 }
 
@@ -29,43 +77,94 @@ bool scan_wait_for_room(struct qmgr *q, bool fresh)
 	return !q->ending;
 }
 
-/* Take one file up.  Returns false when the scan should stop. */
-static bool take(struct qmgr *q, enum queue_name name,
-		 const struct queue_entry *entry, bool flushed)
+/* Take up to TAKE_MOST of the entries from *at on, and move *at on.  Returns
+ * false when the scan should stop. */
+static bool take_some(struct qmgr *q, enum queue_name name,
+		      const struct scan_portion *p, size_t *at)
 {
-	int error;
+	struct take list[TAKE_MOST];
+	size_t n = 0, most = take_most(q);
+	bool go_on = true;
 
-	if (message_find(q, queue_id_str(&entry->id)) != NULL)
-		return true;
-	if (!scan_wait_for_room(q, name != QUEUE_DEFERRED))
+	while (n < most && *at < p->count &&
+	       (n == 0 || message_may_start(q, true)))
+		list[n++] = (struct take){.id = p->entries[(*at)++].id};
+	if (rt_sem_take(&q->hands, DEADLINE_NEVER) != 0)
 		return false;
-	error = message_from_file(q, name, queue_id_str(&entry->id), flushed);
-	if (error < 0) {
-		log_warning("%s: cannot take it up: %s", entry->id.text,
+	take_files(q, name, list, n, INT64_MAX);
+	rt_sem_give(&q->hands);
+	for (size_t i = 0; i < n; i++) {
+		int error = list[i].result;
+
+		if (error >= 0)
+			continue;
+		log_warning("%s: cannot take it up: %s", list[i].id.text,
 			    strerror(-error));
-		return error != -ENOMEM && error != -EMFILE && error != -ENFILE;
+		if (error == -ENOMEM || error == -EMFILE || error == -ENFILE)
+			go_on = false;
+	}
+	fiber_yield();
+	return go_on;
+}
+
+/* Take up what is in a portion.  Returns false when the scan should stop. */
+static bool take_portion(struct qmgr *q, enum queue_name name,
+			 const struct scan_portion *p)
+{
+	size_t at = 0;
+
+	while (at < p->count) {
+		/* Most of incoming/ are messages that we have. */
+		if (message_find(q, queue_id_str(&p->entries[at].id)) != NULL)
+			at++;
+		else if (!scan_wait_for_room(q, true) ||
+			 !take_some(q, name, p, &at))
+			return false;
 	}
 	return true;
 }
 
-static void scan(struct qmgr *q, enum queue_name name, bool due_only,
-		 bool flushed)
+/* What a predecessor was working on waits again, and is due now. */
+static void take_back_portion(struct qmgr *q, const struct scan_portion *p)
 {
-	CLEANUP(queue_scan_end) struct queue_scan *s = NULL;
-	struct queue_entry entry;
-	int error = queue_scan_begin(q->queue, name, due_only, &s);
-	unsigned n = 0;
+	if (rt_sem_take(&q->hands, DEADLINE_NEVER) != 0)
+		return;
+	for (size_t i = 0; i < p->count; i++) {
+		struct str id = queue_id_str(&p->entries[i].id);
 
-	while (error == 0 && !q->ending) {
-		error = queue_scan_next(s, &entry);
-		if (error != 0)
+		if (message_find(q, id) == NULL &&
+		    queue_file_due(q->queue, QUEUE_ACTIVE, id) == 0 &&
+		    queue_file_move(q->queue, QUEUE_ACTIVE, QUEUE_DEFERRED,
+				    id) == 0)
+			feed_put(q, id, q->due_until_s, 0);
+	}
+	rt_sem_give(&q->hands);
+	feed_due(q);
+	fiber_yield();
+}
+
+static void scan(struct qmgr *q, enum queue_name name)
+{
+	CLEANUP(scan_end) struct scan_portion *p = NULL;
+	int64_t progress = clock_deadline(PROGRESS_MS);
+	unsigned long long count = 0;
+	int error;
+
+	p = scan_begin(q, name, false, &error);
+	while (p != NULL && p->error == 0 && !q->ending) {
+		scan_more(p);
+		error = p->error;
+		count += p->count;
+		if (name == QUEUE_ACTIVE)
+			take_back_portion(q, p);
+		else if (!take_portion(q, name, p))
 			break;
-		if (++n % PORTION == 0)
-			fiber_yield();
-		if (due_only && entry.when_s > clock_wall_us() / 1000000)
+		if (clock_now() < progress)
 			continue;
-		if (!take(q, name, &entry, flushed))
-			break;
+		log_info("looking through the queue " STR_FMT
+			 ": %llu messages so far",
+			 STR_ARG(queue_name_str(name)), count);
+		progress = clock_deadline(PROGRESS_MS);
 	}
 	if (error < 0)
 		log_warning("cannot scan the queue " STR_FMT ": %s",
@@ -77,17 +176,10 @@ static void scan_what_is_wanted(struct qmgr *q)
 	unsigned wanted = q->wanted;
 
 	q->wanted = 0;
-	/* First: what has been settled is recognised by its file. */
-	if (wanted & SCAN_JOURNAL)
-		journal_scan(q);
 	if (wanted & SCAN_ACTIVE)
-		scan(q, QUEUE_ACTIVE, false, false);
+		scan(q, QUEUE_ACTIVE);
 	if (wanted & SCAN_INCOMING)
-		scan(q, QUEUE_INCOMING, false, false);
-	if (wanted & SCAN_ALL)
-		scan(q, QUEUE_DEFERRED, false, true);
-	else if (wanted & SCAN_DEFERRED)
-		scan(q, QUEUE_DEFERRED, true, false);
+		scan(q, QUEUE_INCOMING);
 }
 
 void scan_run(void *arg)
@@ -99,7 +191,9 @@ void scan_run(void *arg)
 		int64_t after = clock_deadline(q->params->queue_run_delay);
 
 		if (clock_now() >= next) {
-			q->wanted |= SCAN_INCOMING | SCAN_DEFERRED;
+			/* active/: what could not be moved, or had no memory */
+			scan_want(q,
+				  SCAN_INCOMING | SCAN_ACTIVE | SCAN_DEFERRED);
 			next = after;
 		} else if (next > after) { /* a reload has made it shorter */
 			next = after;

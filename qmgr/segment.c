@@ -168,7 +168,7 @@ void segment_release_maybe(struct segment *s)
 void segment_want_scan(struct segment *s)
 {
 	s->missed = true;
-	scan_want(s->q, SCAN_JOURNAL);
+	waitq_wake_all(&s->q->journal);
 }
 
 void segment_note_done(struct segment *s, uint64_t record)

@@ -34,6 +34,7 @@ struct segment {
 	bool orphan;	/* its writer is gone */
 	bool missed;	/* something was not taken */
 	bool scanning;
+	bool checked; /* has been read once */
 	bool releasing;
 	int64_t again_at; /* 0: no */
 };

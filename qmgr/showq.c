@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* public/showq: the listing of the whole queue, streamed.
  *
- * Active messages come from memory, the others from their files, one at a time;
- * nothing else waits for a slow reader. */
+ * Active messages come from memory, the others from their files, which the
+ * thread pool reads, some at a time; nothing else waits for a slow disk, or
+ * reader. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,12 +12,14 @@
 #include "base/clock.h"
 #include "delivery/showq.h"
 #include "qmgr/qmgr.h"
+#include "rt/loop.h"
 #include "rt/stream.h"
 
 #define WRITE_MS 60000
 #define ARENA_MOST ((size_t)1 << 30)
 #define ENTRY_MOST ((size_t)256 << 20) /* bytes of one message's entry */
-#define PORTION 32u
+#define PORTION 32u		       /* active messages */
+#define WRITE_LEAST ((size_t)64 * 1024)
 
 struct listing {
 	struct qmgr *q;
@@ -71,41 +74,81 @@ static void list_active(struct listing *l)
 
 		if (m != NULL && m->after != AFTER_DELETE)
 			list_active_one(l, m);
+		if (i % PORTION == PORTION - 1)
+			fiber_yield();
 	}
 	free(ids);
 }
 
-static void list_file(struct listing *l, enum queue_name name, struct str id)
+/* Files to be read in the thread pool. */
+struct reading {
+	struct queue *queue;
+	enum queue_name name;
+	const struct scan_portion *p;
+	bool skip[SCAN_PORTION];
+	size_t at; /* the next one */
+	struct buf *entry;
+};
+
+static void read_file(const struct reading *r, struct str id)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new(ARENA_MOST);
 	struct queue_message m;
 	int fd;
 
-	if (a == NULL || message_find(l->q, id) != NULL)
-		return; /* it has been listed */
-	fd = queue_file_open(l->q->queue, name, id, false);
+	if (a == NULL)
+		return;
+	fd = queue_file_open(r->queue, r->name, id, false);
 	if (fd < 0)
 		return;
-	if (queue_read(fd, a, &m, NULL) == 0) {
-		showq_put_message(&l->entry, queue_name_str(name), &m);
+	if (queue_read(fd, a, &m, NULL) == 0)
+		showq_put_message(r->entry, queue_name_str(r->name), &m);
+	(void)close(fd);
+}
+
+static int read_some(void *arg)
+{
+	struct reading *r = arg;
+
+	while (r->at < r->p->count && r->entry->n < WRITE_LEAST) {
+		if (!r->skip[r->at])
+			read_file(r, queue_id_str(&r->p->entries[r->at].id));
+		r->at++;
+	}
+	return 0;
+}
+
+static void list_portion(struct listing *l, struct reading *r)
+{
+	/* What is active has been listed. */
+	for (size_t i = 0; i < r->p->count; i++)
+		r->skip[i] = message_find(l->q,
+					  queue_id_str(&r->p->entries[i].id)) !=
+			     NULL;
+	for (r->at = 0; l->error == 0 && r->at < r->p->count;) {
+		(void)offload(read_some, r);
 		send_entry(l);
 	}
-	(void)close(fd);
 }
 
 static void list_queue(struct listing *l, enum queue_name name)
 {
-	CLEANUP(queue_scan_end) struct queue_scan *s = NULL;
-	struct queue_entry e;
-	unsigned n = 0;
+	int error;
+	CLEANUP(scan_end)
+	struct scan_portion *p = scan_begin(l->q, name, false, &error);
+	struct reading r = {
+		.queue = l->q->queue,
+		.name = name,
+		.p = p,
+		.entry = &l->entry,
+	};
 
-	if (queue_scan_begin(l->q->queue, name, false, &s) != 0)
-		return;
-	while (l->error == 0 && queue_scan_next(s, &e) == 0) {
-		list_file(l, name, queue_id_str(&e.id));
-		if (++n % PORTION == 0)
-			fiber_yield();
+	while (p != NULL && l->error == 0 && p->error == 0 && !l->q->ending) {
+		scan_more(p);
+		list_portion(l, &r);
 	}
+	if (l->q->ending && l->error == 0)
+		l->error = -ECANCELED; /* it is not all of it */
 }
 
 void showq_serve(struct qmgr *q, int fd)

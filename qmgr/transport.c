@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Transports and their sites: limits, life and death. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/crc.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "conf/mastercf.h"
@@ -12,6 +14,7 @@
 #include "service/service.h"
 
 #define SITE_KEY_MOST 2048
+#define PORTION 32u /* jobs that are deferred at a time */
 
 /* ---- what the configuration says ---------------------------------------- */
 
@@ -192,8 +195,47 @@ struct transport *transport_get(struct qmgr *q, struct str name)
 	return t;
 }
 
+/* ---- which are dead, by key -----------------------------------------------
+ */
+
+static struct str key_str(const uint32_t *key)
+{
+	return str_of(key, sizeof(*key));
+}
+
+bool site_key_is_dead(const struct qmgr *q, uint32_t key)
+{
+	return map_get(q->dead_sites, key_str(&key)) != NULL;
+}
+
+static void not_dead(struct site *s)
+{
+	struct map *dead = s->transport->q->dead_sites;
+
+	if (s->dead_until != 0 && map_get(dead, key_str(&s->key)) == s)
+		(void)map_take(dead, key_str(&s->key));
+	s->dead_until = 0;
+}
+
+void site_defers(struct site *s, struct message *m, size_t recipients)
+{
+	if (m->by_site > 0 && m->site != s->key)
+		m->by_others = true;
+	m->site = s->key;
+	m->by_site += recipients;
+}
+
+uint32_t site_of_all(const struct message *m, size_t deferred)
+{
+	return m->by_others || m->by_site != deferred ? 0 : m->site;
+}
+
+/* ---- sites ----------------------------------------------------------------
+ */
+
 static void site_free(struct site *s)
 {
+	not_dead(s);
 	(void)map_take(s->transport->sites, str_of_c(s->name));
 	sched_site_release(&s->sched);
 	buf_release(&s->dead_dsn);
@@ -206,7 +248,7 @@ static void site_free(struct site *s)
 static void site_drop_idle(struct site *s)
 {
 	if (s->holds == 0 && s->sched.busy == 0 &&
-	    s->sched.waiting.count == 0 && s->dead_until == 0 &&
+	    sched_waiting_count(&s->sched) == 0 && s->dead_until == 0 &&
 	    s->sched.next_at <= clock_now())
 		site_free(s);
 }
@@ -236,6 +278,9 @@ struct site *transport_site(struct transport *t, struct str nexthop,
 		return NULL;
 	s->transport = t;
 	s->name = str_dup_c(str_of_c(buf_cstr(&key)));
+	s->key = crc32c(crc32c(1, str_of(t->name, strlen(t->name) + 1)),
+			str_of_c(buf_cstr(&key)));
+	s->key += s->key == 0;
 	buf_init(&s->dead_dsn, 32);
 	buf_init(&s->dead_text, OUTCOME_TEXT_MAX);
 	sched_site_init(&s->sched, &t->sched);
@@ -288,15 +333,22 @@ bool site_is_dead(const struct site *s, struct str *dsn, struct buf *text)
 	return true;
 }
 
-/* All that waits in `s` is deferred. */
-static void defer_waiting(struct site *s)
+static void bury_job(struct site *s, struct job *j, const struct outcome *o)
+{
+	if (s->dead_until != 0)
+		site_defers(s, j->message, j->unanswered);
+	job_answer_rest(j, "error", o);
+}
+
+/* Defer some of what waits in `s`. */
+static void defer_waiting(struct site *s, unsigned most)
 {
 	BUF_SCOPED text = BUF_INIT(OUTCOME_TEXT_MAX);
 	struct str dsn = STR("4.3.0");
 	struct sched_job *j;
 
 	(void)site_is_dead(s, &dsn, &text);
-	while ((j = sched_first_waiting(&s->sched)) != NULL) {
+	while (most-- > 0 && (j = sched_first_waiting(&s->sched)) != NULL) {
 		const struct outcome o = {
 			.action = OUTCOME_DEFERRED,
 			.dsn = dsn,
@@ -305,22 +357,60 @@ static void defer_waiting(struct site *s)
 		};
 
 		sched_drop(j, clock_now());
-		job_answer_rest(CONTAINER_OF(j, struct job, sched), "error",
-				&o);
+		bury_job(s, CONTAINER_OF(j, struct job, sched), &o);
 	}
+}
+
+/* A dead site where something waits; NULL: there is none. */
+static struct site *find_dead(struct transport *t)
+{
+	size_t cursor = 0;
+	struct str key;
+	void *value;
+
+	while (map_next(t->sites, &cursor, &key, &value)) {
+		struct site *s = value;
+
+		if ((t->dead_until != 0 || s->dead_until != 0) &&
+		    sched_waiting_count(&s->sched) > 0)
+			return s;
+	}
+	return NULL;
+}
+
+/* All that waits in dead sites is deferred, in portions: it may be a lot. */
+static void bury(void *arg)
+{
+	struct transport *t = arg;
+	struct site *s;
+
+	while (!t->q->ending && (s = find_dead(t)) != NULL) {
+		defer_waiting(s, PORTION);
+		fiber_yield();
+	}
+	t->burying = false;
+}
+
+static void bury_later(struct transport *t)
+{
+	struct site *s;
+
+	if (t->burying)
+		return;
+	t->burying = true;
+	if (fiber_spawn(bury, t) != NULL)
+		return;
+	t->burying = false;
+	while ((s = find_dead(t)) != NULL)
+		defer_waiting(s, UINT_MAX);
 }
 
 void transport_fail(struct transport *t, const char *text)
 {
-	size_t cursor = 0;
-	struct str key;
-	void *s;
-
 	buf_reset(&t->dead_text);
 	(void)buf_put(&t->dead_text, str_of_c(text));
 	t->dead_until = clock_deadline(t->q->params->transport_retry_time);
-	while (map_next(t->sites, &cursor, &key, &s))
-		defer_waiting(s);
+	bury_later(t);
 	waitq_wake_all(&t->q->clock);
 }
 
@@ -332,13 +422,15 @@ static void site_fail(struct site *s, struct str dsn, struct str text)
 	(void)buf_put(&s->dead_text, str_first(text, OUTCOME_TEXT_MAX - 100));
 	s->dead_until =
 		clock_deadline(s->transport->q->params->minimal_backoff_time);
-	defer_waiting(s);
+	/* Without memory for this its mail is only taken up in vain. */
+	(void)!map_put(s->transport->q->dead_sites, key_str(&s->key), s, NULL);
+	bury_later(s->transport);
 	waitq_wake_all(&s->transport->q->clock);
 }
 
 static void site_revive(struct site *s)
 {
-	s->dead_until = 0;
+	not_dead(s);
 	window_revive(&s->sched.window, &s->sched.transport->rules);
 	sched_site_changed(&s->sched, clock_now());
 }
@@ -405,7 +497,7 @@ void site_learn(struct site *s, enum delivery_trouble trouble, struct str dsn,
 	const struct window_rules *rules = &sched->transport->rules;
 
 	if (trouble == DELIVERY_FINE) {
-		s->dead_until = 0;
+		not_dead(s);
 		window_success(&sched->window, rules, sched->busy);
 	} else if (trouble == DELIVERY_SITE_TROUBLE &&
 		   window_failure(&sched->window, rules)) {

@@ -200,6 +200,81 @@ static void what_is_dropped_does_not_run(void **state)
 	sched_transport_release(&t);
 }
 
+/* Deferred mail waits at a site; what is new does not wait behind it, and takes
+ * not all of the turns. */
+static void new_mail_does_not_wait_behind_the_old(void **state)
+{
+	static struct sched_job old[MANY], fresh[20];
+	struct sched_transport t = {.rules = usual, .slots = 1};
+	struct sched_site s;
+	int new_done = 0, old_done = 0;
+
+	sched_site_init(&s, &t);
+	for (int i = 0; i < MANY; i++) {
+		struct sched_share own = {0};
+
+		old[i].lane = SCHED_OLD;
+		assert_int_equal(sched_add(&old[i], &s, &own, 0), 0);
+	}
+	for (int i = 0; i < 10; i++)
+		sched_end(sched_next(&t, 0), 0);
+	for (int i = 0; i < 20; i++) {
+		struct sched_share own = {0};
+
+		assert_int_equal(sched_add(&fresh[i], &s, &own, 0), 0);
+	}
+	assert_int_equal(sched_waiting_count(&s), MANY - 10 + 20);
+	while (new_done < 20) {
+		struct sched_job *j = sched_next(&t, 0);
+
+		new_done += j->lane == SCHED_NEW;
+		old_done += j->lane == SCHED_OLD;
+		sched_end(j, 0);
+	}
+	assert_in_range(old_done, 4, 5);
+	for (int i = 0; i < MANY - 10 - old_done; i++)
+		sched_end(sched_next(&t, 0), 0);
+	assert_null(sched_next(&t, 0));
+	sched_site_release(&s);
+	sched_transport_release(&t);
+}
+
+/* A thousand old messages to hosts that do not answer. */
+static void old_mail_leaves_slots_to_new(void **state)
+{
+	static struct sched_job old[MANY];
+	static struct sched_site sites[MANY], other;
+	struct sched_transport t = {.rules = usual, .slots = 100};
+	struct sched_share own = {0};
+	struct sched_job fresh = {0}, *j;
+	int running = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		struct sched_share share = {0};
+
+		sched_site_init(&sites[i], &t);
+		old[i].lane = SCHED_OLD;
+		assert_int_equal(sched_add(&old[i], &sites[i], &share, 0), 0);
+	}
+	while (sched_next(&t, 0) != NULL)
+		running++;
+	assert_int_equal(running, 75);
+	sched_site_init(&other, &t);
+	assert_int_equal(sched_add(&fresh, &other, &own, 0), 0);
+	assert_ptr_equal(sched_next(&t, 0), &fresh);
+	sched_end(&fresh, 0);
+	/* the next old one when one of them is over */
+	assert_null(sched_next(&t, 0));
+	sched_end(&old[0], 0);
+	j = sched_next(&t, 0);
+	assert_non_null(j);
+	assert_int_equal(j->lane, SCHED_OLD);
+	for (int i = 0; i < MANY; i++)
+		sched_site_release(&sites[i]);
+	sched_site_release(&other);
+	sched_transport_release(&t);
+}
+
 static void a_heap_sorts(void **state)
 {
 	struct heap_node nodes[500] = {{0}};
@@ -237,6 +312,8 @@ int main(void)
 		cmocka_unit_test(a_transport_pause_holds_all_sites),
 		cmocka_unit_test(a_dead_site_waits_until_it_is_revived),
 		cmocka_unit_test(what_is_dropped_does_not_run),
+		cmocka_unit_test(new_mail_does_not_wait_behind_the_old),
+		cmocka_unit_test(old_mail_leaves_slots_to_new),
 		cmocka_unit_test(a_heap_sorts),
 	};
 
