@@ -146,3 +146,18 @@ def test_held_and_deleted_from_the_journal(instance):
         instance.run("postsuper", "-c", instance.dir, "-h", second["queue_id"])
     harness.wait_until("it to be held", lambda: [m["queue_name"] for m in instance.queue()] == ["hold"], timeout=30)
     assert files(instance, "hold") == 1
+
+
+def test_all_are_deleted_from_the_journal(instance):
+    port = harness.free_port()
+    instance.set(transport_maps="inline:{ { slow.test = smtp:[127.0.0.1]:%d } }" % port, smtp_helo_timeout="60s",
+                 journal_segment_size="67108864")
+    instance.start()
+    import socket
+    with socket.create_server(("127.0.0.1", port)):   # accepts, says nothing
+        send(instance, "a@slow.test", 3)
+        harness.wait_until("all to be active", lambda: len(instance.queue()) == 3)
+        assert files(instance, "incoming") == files(instance, "active") == 0
+        done = instance.run("postsuper", "-c", instance.dir, "-d", "ALL")
+        assert "Deleted: 3 messages" in done.stderr + done.stdout
+        assert instance.queue() == []
