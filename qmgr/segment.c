@@ -296,6 +296,7 @@ void journal_run(void *arg)
 		write_ledgers(q);
 		if (clock_now() >= sync_at) {
 			sync_ledgers(q);
+			write_ledgers(q); /* what was noted meanwhile */
 			sync_at = clock_deadline(SYNC_MS);
 		}
 		LIST_EACH(n, &q->segments)
