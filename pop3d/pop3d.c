@@ -4,7 +4,6 @@
 #include "pop3d/pop3d.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include "base/byteset.h"
@@ -17,7 +16,6 @@
 #include "rt/fiber.h"
 #include "rt/loop.h"
 #include "sasl/auth_client.h"
-#include "service/protocol.h"
 #include "tls/server.h"
 
 #define LOOK_AFTER_MS 5000
@@ -115,10 +113,7 @@ static int pop3d_open(struct service_env *env, struct why *why)
 	env->state = p;
 	p->env = env;
 	p->params = env->params;
-	p->log_fd = getenv(SERVICE_ENV_LISTEN) != NULL &&
-				    fcntl(SERVICE_FD_LOG, F_GETFD) >= 0
-			    ? SERVICE_FD_LOG
-			    : -1;
+	p->log_fd = service_log_fd(env);
 	error = read_site(p, env->conf, why);
 	if (error == 0)
 		error = open_auth(p, why);

@@ -138,15 +138,17 @@ static void reload(struct service_env *env)
 }
 
 /* Takes: fd. */
-static void log_elsewhere(int fd)
+static void log_elsewhere(struct service_env *env, int fd)
 {
 	if (fd < 0)
 		return;
 	/* The descriptor keeps its number, for who has it. */
 	if (dup3(fd, SERVICE_FD_LOG, O_CLOEXEC) < 0)
 		log_warning("dup: %s", strerror(errno));
-	else
+	else {
+		env->inside->has_log_file = true;
 		log_set_fd(SERVICE_FD_LOG);
+	}
 	(void)close(fd);
 }
 
@@ -185,7 +187,7 @@ static void obey(struct service_env *env, char what, int fd)
 		reload(env);
 		break;
 	case SERVICE_LOG:
-		log_elsewhere(fd);
+		log_elsewhere(env, fd);
 		return;
 	default:
 		log_warning("master said something unknown: %d", what);

@@ -96,6 +96,7 @@ struct service_inside {
 	int64_t phase_since; /* clock_now() */
 	int control;	     /* socket to master; -1: none */
 	int lock;	     /* -1: none */
+	bool has_log_file;   /* SERVICE_FD_LOG is master's log file */
 };
 
 /* ---- args.c ---- */

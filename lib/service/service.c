@@ -49,6 +49,29 @@ static void keep_from_children(int fd)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+int service_log_fd(const struct service_env *env)
+{
+	return env->inside->has_log_file ? SERVICE_FD_LOG : -1;
+}
+
+/* Whether master gave us its log file is seen now, before we open anything.
+ * Where it did not, nothing else may get the number: lines would go there. */
+static void find_log_file(struct service_inside *in)
+{
+	int fd;
+
+	if (in->args.debug != NULL)
+		return;
+	in->has_log_file = is_open(SERVICE_FD_LOG);
+	if (in->has_log_file)
+		return;
+	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && fd != SERVICE_FD_LOG) {
+		(void)dup3(fd, SERVICE_FD_LOG, O_CLOEXEC);
+		(void)close(fd);
+	}
+}
+
 /* ---- the steps, in order ------------------------------------------------- */
 
 static void begin_log(struct service_env *env)
@@ -60,7 +83,7 @@ static void begin_log(struct service_env *env)
 		.common = env->common,
 		.role = service->role != NULL ? service->role(env)
 					      : env->program_name,
-		.fd = !by_hand && is_open(SERVICE_FD_LOG) ? SERVICE_FD_LOG : -1,
+		.fd = service_log_fd(env),
 		.verbose = env->verbose,
 		.to_stderr = by_hand,
 	});
@@ -260,16 +283,17 @@ static int live(struct service_env *env, struct why *why)
 
 /* Until the configuration has been read: where master's log file is, else
  * syslog. */
-static void begin_log_early(const struct service_args *args)
+static void begin_log_early(const struct service_env *env)
 {
+	const struct service_args *args = &env->inside->args;
 	bool by_hand = args->debug != NULL;
-	bool has_file = !by_hand && is_open(SERVICE_FD_LOG);
+	int fd = service_log_fd(env);
 
 	log_open(&(struct log_opts){
 		.tag = "postfix",
 		.role = args->program,
-		.fd = has_file ? SERVICE_FD_LOG : -1,
-		.to_syslog = !by_hand && !has_file,
+		.fd = fd,
+		.to_syslog = !by_hand && fd < 0,
 		.facility = logging_facility(STR("mail")),
 		.to_stderr = by_hand,
 	});
@@ -297,7 +321,8 @@ int service_main(const struct service *service, int argc, char **argv)
 	env->inside = in;
 	in->service = service;
 	error = parse(service, argc, argv, &in->args, &why);
-	begin_log_early(&in->args);
+	find_log_file(in);
+	begin_log_early(env);
 	if (error < 0)
 		log_fatal("%s", why.text);
 	env->program_name = in->args.program;

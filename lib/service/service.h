@@ -120,6 +120,10 @@ struct service {
 /* The whole life.  Returns the exit status. */
 int service_main(const struct service *service, int argc, char **argv);
 
+/* The descriptor of the log file that master opened for all of its processes;
+ * -1: there is none. */
+int service_log_fd(const struct service_env *env);
+
 /* ---- for sessions -------------------------------------------------------- */
 
 /* Whether the worker is to end: finish what runs, begin nothing new. */

@@ -293,6 +293,27 @@ static void without_master_it_ends(void **state)
 	finish(&in);
 }
 
+/* A worker that got no log file from master opens descriptors of its own, the
+ * first of which must not pass for that file. */
+static void what_it_opens_is_not_its_log(void **state)
+{
+	struct instance in;
+	char path[64];
+	struct stat st;
+
+	(void)state;
+	start(&in, "0");
+	(void)snprintf(path, sizeof(path), "%s/log", in.folder);
+	assert_int_equal(stat(path, &st), 0);
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", in.pid,
+		       SERVICE_FD_LOG);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+	tell(&in, SERVICE_STOP);
+	assert_int_equal(hear(&in), SERVICE_EXITING);
+	finish(&in);
+}
+
 static void sigterm_stops_it(void **state)
 {
 	struct instance in;
@@ -312,6 +333,7 @@ int main(void)
 		cmocka_unit_test(idleness_ends_it),
 		cmocka_unit_test(without_master_it_ends),
 		cmocka_unit_test(sigterm_stops_it),
+		cmocka_unit_test(what_it_opens_is_not_its_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
