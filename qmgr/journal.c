@@ -153,18 +153,20 @@ static int take_image(struct segment *s, const struct segment_record *r)
 /* Whether the record is to be taken up now. */
 static bool is_owed(struct segment *s, const struct segment_record *r)
 {
-	enum queue_name where;
+	int error;
 
 	if (segment_is_taken(s, r->record))
 		return false;
 	/* It was settled, and a crash took the ledger's entry. */
-	if (r->id.text[0] != '\0' &&
-	    (message_find(s->q, queue_id_str(&r->id)) != NULL ||
-	     queue_file_find(s->q->queue, queue_id_str(&r->id), &where) == 0)) {
+	error = queue_file_settled(s->q->queue, queue_id_str(&r->id));
+	if (error == -ENOENT &&
+	    message_find(s->q, queue_id_str(&r->id)) == NULL)
+		return true;
+	if (error == 0 || error == -ENOENT)
 		segment_note_done(s, r->record);
-		return false;
-	}
-	return true;
+	else
+		s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
+	return false;
 }
 
 /* Take up a record that is owed, or leave it for later, when all journals are

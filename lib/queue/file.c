@@ -90,22 +90,25 @@ int file_header_unpack(struct str in, struct file_header *h, struct why *why)
 
 /* ---- opening, moving, removing ------------------------------------------ */
 
-void queue_path(const struct queue *q, enum queue_name name, struct str id,
-		char path[QUEUE_PATH_MAX])
+void queue_path_hashed(struct str id, unsigned depth, char path[QUEUE_PATH_MAX])
 {
 	char hex[6];
 	size_t n = 0;
 
-	if (q->hashed[name]) {
-		queue_id_hash_name(id, hex);
-		for (unsigned i = 0; i < q->depth; i++) {
-			path[n++] = hex[i];
-			path[n++] = '/';
-		}
+	queue_id_hash_name(id, hex);
+	for (unsigned i = 0; i < depth; i++) {
+		path[n++] = hex[i];
+		path[n++] = '/';
 	}
 	id = str_first(id, QUEUE_ID_MAX);
 	memcpy(path + n, id.p, id.n);
 	path[n + id.n] = '\0';
+}
+
+void queue_path(const struct queue *q, enum queue_name name, struct str id,
+		char path[QUEUE_PATH_MAX])
+{
+	queue_path_hashed(id, q->hashed[name] ? q->depth : 0, path);
 }
 
 int queue_file_open(struct queue *q, enum queue_name in, struct str id,

@@ -118,7 +118,8 @@ struct queue {
 	int space_error;
 };
 
-#define QUEUE_PATH_MAX (3 * 2 + QUEUE_ID_MAX + 1)
+#define HASH_DEPTH_MOST 3u
+#define QUEUE_PATH_MAX (HASH_DEPTH_MOST * 2 + QUEUE_ID_MAX + 1)
 
 /* The path of `id` below the directory of `name`. */
 void queue_path(const struct queue *q, enum queue_name name, struct str id,
@@ -130,6 +131,10 @@ void queue_path(const struct queue *q, enum queue_name name, struct str id,
  * Returns: 0 or -errno. */
 MUST_USE int corrupt_take(const struct queue *q, int dir, const char *path,
 			  const char *name, char kept[KEPT_NAME_MAX + 1]);
+
+/* The same below `depth` hash directories. */
+void queue_path_hashed(struct str id, unsigned depth,
+		       char path[QUEUE_PATH_MAX]);
 
 /* Make the hash directories that lead to `path` below `dir`. */
 MUST_USE int queue_make_parents(int dir, const char *path);

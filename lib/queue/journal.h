@@ -173,6 +173,12 @@ struct settling {
  * Blocks: on the disk; give it to offload(). */
 MUST_USE int queue_settle(struct settling *s);
 
+/* Whether the message `id` of a journal has got a file before: whoever made it
+ * may have been killed before the file's name was durable, but when this
+ * returns 0 it is, and the journal may forget the message.
+ * Returns: 0; -ENOENT; -errno.  Blocks: on the disk, in this thread. */
+MUST_USE int queue_file_settled(struct queue *q, struct str id);
+
 /* Give everything in the segments without a writer a file in incoming/ (in
  * corrupt/ what is damaged) and remove them, for who has queue_lock().
  * Returns: 0 or the first -errno. */

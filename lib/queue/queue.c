@@ -16,7 +16,6 @@
 #include "queue/inside.h"
 
 #define MEMORY_LIMIT ((uint64_t)256 * 1024)
-#define DEPTH_MOST 3u
 #define SPACE_STALE_MS 500
 
 static const struct str names[QUEUE_NAMES] = {
@@ -138,8 +137,8 @@ static void set_hashing(struct queue *q, const struct queue_opts *opts)
 	enum queue_name name;
 
 	q->depth = opts->hash_queue_depth > 0 ? opts->hash_queue_depth : 1;
-	if (q->depth > DEPTH_MOST)
-		q->depth = DEPTH_MOST;
+	if (q->depth > HASH_DEPTH_MOST)
+		q->depth = HASH_DEPTH_MOST;
 	while (str_next_word(&list, &byteset_separator, &word))
 		if (queue_name_parse(word, &name) && name != QUEUE_CORRUPT)
 			q->hashed[name] = true;

@@ -37,12 +37,43 @@ static int copy(struct settling *s)
 	return error;
 }
 
+/* Flush the directory `path` below `dir`; "": that itself. */
+static int sync_dir(int dir, const char *path)
+{
+	int fd = openat(dir, *path == '\0' ? "." : path,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = fsync(fd) == 0 ? 0 : -errno;
+	(void)close(fd);
+	return error;
+}
+
+/* Make the name `path` below `dir` durable. */
+static int sync_name(const struct queue *q, int dir, const char *path)
+{
+	char parent[QUEUE_PATH_MAX];
+	int error = 0;
+
+	(void)snprintf(parent, sizeof(parent), "%s", path);
+	do {
+		char *slash = strrchr(parent, '/');
+
+		*(slash != NULL ? slash : parent) = '\0';
+		error = sync_dir(dir, parent);
+		/* Hash directories may be as new as the file. */
+	} while (error == 0 && q->sync_dir && *parent != '\0');
+	return error;
+}
+
 /* Give it its name.  Its bytes are durable. */
 static int put_in_place(const struct settling *s, const char *fresh)
 {
 	const struct queue *q = s->q;
 	char path[QUEUE_PATH_MAX];
-	int error, dir;
+	int error;
 
 	queue_path(q, s->to, queue_id_str(&s->id), path);
 	error = queue_make_parents(q->dirs[s->to], path);
@@ -55,14 +86,9 @@ static int put_in_place(const struct settling *s, const char *fresh)
 	if (error != 0 || q->no_sync)
 		return error;
 	/* Also the name must be there before the journal forgets it. */
-	if (strrchr(path, '/') == NULL)
-		return fsync(q->dirs[s->to]) == 0 ? 0 : -errno;
-	*strrchr(path, '/') = '\0';
-	dir = openat(q->dirs[s->to], path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return -errno;
-	error = fsync(dir) == 0 ? 0 : -errno;
-	(void)close(dir);
+	error = sync_name(q, q->dirs[s->to], path);
+	if (error != 0 && s->to != QUEUE_CORRUPT)
+		(void)unlinkat(q->dirs[s->to], path, 0);
 	return error;
 }
 
@@ -103,19 +129,51 @@ int queue_settle(struct settling *s)
 	return error;
 }
 
+/* Where the file of `id` is, hashed in whatever way; `durable`: its name will
+ * be there after a crash too.  Returns: 0; -ENOENT; -errno. */
+static int find_settled(struct queue *q, struct str id, bool durable)
+{
+	char path[QUEUE_PATH_MAX];
+	struct stat st;
+
+	if (!queue_id_is_valid(id))
+		return -ENOENT;
+	for (unsigned i = 0; i < QUEUE_NAMES; i++) {
+		bool plain = i == QUEUE_INCOMING || i == QUEUE_CORRUPT;
+
+		for (unsigned depth = 0; depth <= (plain ? 0 : HASH_DEPTH_MOST);
+		     depth++) {
+			queue_path_hashed(id, depth, path);
+			if (fstatat(q->dirs[i], path, &st,
+				    AT_SYMLINK_NOFOLLOW) == 0)
+				return durable && !q->no_sync
+					       ? sync_name(q, q->dirs[i], path)
+					       : 0;
+			if (errno != ENOENT)
+				return -errno;
+		}
+	}
+	return -ENOENT;
+}
+
+int queue_file_settled(struct queue *q, struct str id)
+{
+	return find_settled(q, id, true);
+}
+
 /* ---- all of them ----------------------------------------------------------
  */
 
-/* Call `each` for what is owed in one segment, and for what is damaged. */
+/* Call `each` for what is owed in one segment, and for what is damaged;
+ * `durable`: so that the segment may go then. */
 static int segment_each(struct queue *q, int fd, struct str name,
-			const struct ledger *l,
+			const struct ledger *l, bool durable,
 			int (*each)(const struct segment_record *r, void *arg),
 			void *arg)
 {
 	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
 	BUF_SCOPED image = BUF_INIT(SEGMENT_SIZE_MAX);
 	struct segment_record r;
-	enum queue_name where;
 	int error = segment_read_begin(fd, name, ledger_released(l),
 				       SEGMENT_SIZE_MAX, &reader);
 
@@ -123,10 +181,12 @@ static int segment_each(struct queue *q, int fd, struct str name,
 		error = segment_read_next(reader, &r);
 		if (error == 1)
 			return 0;
-		if (error != 0 || ledger_is_done(l, r.record) ||
-		    (r.id.text[0] != '\0' &&
-		     queue_file_find(q, queue_id_str(&r.id), &where) == 0))
+		if (error != 0 || ledger_is_done(l, r.record))
 			continue;
+		error = find_settled(q, queue_id_str(&r.id), durable);
+		if (error != -ENOENT)
+			continue;
+		error = 0;
 		if (r.damaged > 0) {
 			error = each(&r, arg);
 			continue;
@@ -172,7 +232,8 @@ int queue_journal_each(struct queue *q,
 			continue;
 		error = ledger_open(q, name, &l);
 		if (error == 0)
-			error = segment_each(q, fd, name, l, give_good, &good);
+			error = segment_each(q, fd, name, l, false, give_good,
+					     &good);
 		(void)close(fd);
 	}
 	return error;
@@ -226,8 +287,8 @@ int queue_settle_all(struct queue *q)
 		if (segment_adopt(fd)) {
 			error = ledger_open(q, name, &l);
 			if (error == 0)
-				error = segment_each(q, fd, name, l, settle_one,
-						     &all);
+				error = segment_each(q, fd, name, l, true,
+						     settle_one, &all);
 			if (error == 0)
 				error = segment_remove(q, name);
 		}
