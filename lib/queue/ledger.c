@@ -37,7 +37,7 @@ struct ledger {
 	struct map *tails;  /* record -> struct buf */
 	struct buf pending; /* not written yet */
 	bool dirty;	    /* written and not synced */
-	bool is_new;	    /* its name is not durable */
+	bool is_new;	    /* its name is not known to be durable */
 };
 
 /* ---- in memory ------------------------------------------------------------
@@ -210,6 +210,8 @@ static int read_entries(struct ledger *l)
 		error = take_entry(l, &entry);
 	l->end = all.n - rest.n;
 	l->lost = rest.n;
+	/* Whoever wrote it may not have come to flush it. */
+	l->dirty = l->end > 0;
 	return error;
 }
 
@@ -234,6 +236,8 @@ int ledger_open(struct queue *q, struct str name, struct ledger **out)
 		memcpy(l->name + name.n, ".o", 3);
 		l->fd = openat(q->journal_dir, l->name,
 			       O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		/* Whoever made it may not have come to flush its name. */
+		l->is_new = true;
 		if (l->fd >= 0)
 			error = read_entries(l);
 		else if (errno != ENOENT)
@@ -284,7 +288,6 @@ int ledger_write(struct ledger *l)
 			       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (l->fd < 0)
 			return -errno;
-		l->is_new = true;
 	}
 	/* What cannot be read now must not be read later either. */
 	if (l->lost > 0 && ftruncate(l->fd, (off_t)l->end) < 0)
@@ -323,8 +326,10 @@ int ledger_sync(struct ledger *l)
 	s.fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
 	if (s.fd < 0)
 		return -errno;
-	l->dirty = l->is_new = false;
+	l->dirty = false;
 	error = offload(sync_work, &s);
+	if (error == 0 && s.dir >= 0)
+		l->is_new = false;
 	(void)close(s.fd);
 	return error;
 }
