@@ -91,6 +91,10 @@ static int read_file(const struct work *w, struct task *t)
 		error = why_fail(&t->why, -EBADMSG, "damaged content");
 	if (error != 0)
 		return error;
+	/* Its writer may have been killed before it was durable, and nobody
+	 * looks at its content again. */
+	if (w->where == QUEUE_INCOMING && fsync(t->fd) < 0)
+		return -errno;
 	if (t->read.torn && ftruncate(t->fd, (off_t)t->read.outcomes_end) < 0)
 		t->cut_error = errno;
 	if (w->where == QUEUE_DEFERRED &&
