@@ -35,10 +35,29 @@ static unsigned queues_of(const struct control *c)
 
 /* ---- an active message -------------------------------------------------- */
 
-static int change_active(struct message *m, enum control_verb verb)
+/* Move it now, so that it is there already when we are killed; while a file of
+ * it is being made or its attempt is being wound up, that is done by them. */
+static int move_active(struct message *m, enum queue_name to,
+		       enum message_after after)
 {
 	int error;
 
+	if (m->settling || m->finishing) {
+		m->after = after;
+		return 0;
+	}
+	m->outstanding++; /* its attempt may be over before the move */
+	error = message_move(m, to);
+	if (m->after == AFTER_DELETE)
+		error = -ENOENT; /* by somebody else, meanwhile */
+	else if (error == 0)
+		m->after = after;
+	result_release(m);
+	return error;
+}
+
+static int change_active(struct message *m, enum control_verb verb)
+{
 	switch (verb) {
 	case CONTROL_DELETE:
 		/* The file goes now; nothing is begun any more. */
@@ -51,12 +70,9 @@ static int change_active(struct message *m, enum control_verb verb)
 		return queue_file_remove(m->q->queue, m->where,
 					 queue_id_str(&m->id));
 	case CONTROL_HOLD:
-		/* Its file is there already when we are killed. */
-		error = m->after == AFTER_HOLD ? -ENOENT
-					       : message_move(m, QUEUE_HOLD);
-		if (error == 0)
-			m->after = AFTER_HOLD;
-		return error;
+		return m->after == AFTER_HOLD
+			       ? -ENOENT
+			       : move_active(m, QUEUE_HOLD, AFTER_HOLD);
 	case CONTROL_REQUEUE:
 		m->after = AFTER_REQUEUE;
 		return 0;
@@ -67,11 +83,9 @@ static int change_active(struct message *m, enum control_verb verb)
 		message_save(m);
 		return 0;
 	case CONTROL_RELEASE: /* before its attempt was over */
-		error = m->after == AFTER_HOLD ? message_move(m, QUEUE_ACTIVE)
-					       : -ENOENT;
-		if (error == 0)
-			m->after = AFTER_NOTHING;
-		return error;
+		return m->after == AFTER_HOLD
+			       ? move_active(m, QUEUE_ACTIVE, AFTER_NOTHING)
+			       : -ENOENT;
 	case CONTROL_FLUSH:
 		return 0;
 	case CONTROL_SCAN:

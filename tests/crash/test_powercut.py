@@ -45,17 +45,10 @@ def reason_to_skip():
 pytestmark = pytest.mark.skipif(reason_to_skip() is not None, reason=str(reason_to_skip()))
 
 
-def build_file(name):
-    """A file of the build's tests (harness.BUILD may be a copy of the programs only)."""
-    build = pathlib.Path(os.environ.get("MALOTE_BUILD", harness.TOP / "build")).resolve()
-    assert (build / "tests" / name).exists(), "%s is not built: ninja tests" % name
-    return build / "tests" / name
-
-
 def apart(script, *args, timeout=300):
     """Run a script in mount, network and process namespaces of its own: whatever it leaves is gone with it."""
-    env = dict(os.environ, MALOTE_BUILD=str(harness.BUILD), CRASH_DISK=str(build_file("crash_disk")),
-               CRASH_NOSYNC_SO=str(build_file("libcrash_nosync.so")))
+    env = dict(os.environ, MALOTE_BUILD=str(harness.BUILD), CRASH_DISK=harness.built_for_tests("crash_disk"),
+               CRASH_NOSYNC_SO=harness.built_for_tests("libcrash_nosync.so"))
     return subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable,
                            str(HERE / script), *map(str, args)], capture_output=True, text=True, timeout=timeout, env=env)
 
@@ -79,7 +72,7 @@ def make_load(work, filesystem, seconds, segment_size, *broken):
 
 def choose_cuts(work, told, count, rng):
     """Moments: any; right after a flush; right before one, when most is in flight."""
-    listed = subprocess.run([build_file("crash_disk"), "list", work / "log"], check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run([harness.built_for_tests("crash_disk"), "list", work / "log"], check=True, capture_output=True, text=True).stdout
     flushes = [int(line.split()[0]) for line in listed.splitlines() if line.split()[1] == "f"]
     flushes = [at for at in flushes if told["begin"] < at < told["end"]]
     assert len(flushes) > 100, "the load was no load: %d flushes" % len(flushes)
@@ -155,7 +148,8 @@ def test_power_cut(work, filesystem, segment_size, share):
     if bad and os.environ.get("POWERCUT_KEEP"):
         (work / "keep").touch()
     assert counts["redone"] > 0, "no cut left anything to do"
-    assert not bad, "%d cuts failed (record: %s)\n%s" % (len(bad), work, "\n".join(describe(r) for r in bad[:3]))
+    assert not bad, "%d cuts failed (%s)\n%s" % (len(bad), "record: %s" % work if (work / "keep").exists() else "POWERCUT_KEEP=1 keeps the record",
+                                                   "\n".join(describe(r) for r in bad[:3]))
 
 
 @pytest.mark.parametrize("broken", ["smtpd", "virtual"])

@@ -161,3 +161,29 @@ def test_all_are_deleted_from_the_journal(instance):
         done = instance.run("postsuper", "-c", instance.dir, "-d", "ALL")
         assert "Deleted: 3 messages" in done.stderr + done.stdout
         assert instance.queue() == []
+
+
+@pytest.mark.parametrize("option, word", [("-h", "placed on hold"), ("-d", "removed")])
+def test_changing_what_is_delivered_meanwhile(instance, closing, option, word):
+    """The disk is slow, and the attempt is over before the message has its file in hold/."""
+    def slowly(line):
+        time.sleep(1)
+    sink = closing(harness.Sink({"EOD": slowly}))
+    instance.set(journal_segment_size="1048576", transport_maps="inline:{ { far.test = smtp:[127.0.0.1]:%d } }" % sink.port,
+                 import_environment=instance.get("import_environment") + " LD_PRELOAD CRASH_NOSYNC CRASH_SYNC_MS")
+    instance.env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
+    instance.env.update(LD_PRELOAD=harness.built_for_tests("libcrash_nosync.so"), CRASH_NOSYNC="qmgr", CRASH_SYNC_MS="2000")
+    instance.start()
+    del instance.env["LD_PRELOAD"]
+    send(instance, "x@far.test")
+    sink.wait()
+    queue_id = re.search(r"(\w+): client=", instance.log()).group(1)
+    qmgr = the_qmgr(instance)
+    for _ in range(2):  # the second comes while the first is at work
+        instance.run("postsuper", "-c", instance.dir, option, queue_id, check=False)
+    instance.wait_log("%s: %s" % (queue_id, word))
+    instance.wait_log("%s: to=<x@far.test>.*status=sent" % queue_id)
+    harness.wait_until("the queue to be empty", lambda: not instance.queue())
+    time.sleep(0.5)
+    assert pids(instance, "qmgr") == [qmgr]
+    assert files(instance, "hold") == files(instance, "deferred") == files(instance, "active") == 0

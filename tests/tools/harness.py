@@ -42,6 +42,14 @@ IS_ROOT = os.geteuid() == 0
 SANITIZER_NAMES = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
 
 
+def built_for_tests(name):
+    """The path of something that is built for tests only."""
+    build = pathlib.Path(os.environ.get("MALOTE_BUILD", TOP / "build")).resolve()
+    if not (build / "tests" / name).exists():
+        raise Trouble("%s is not built: ninja tests" % name)
+    return str(build / "tests" / name)
+
+
 class Trouble(Exception):
     """Something the test needed did not happen; the words say what."""
 

@@ -127,6 +127,10 @@ class Load:
         for thread in threads:
             thread.start()
         time.sleep(seconds)
+        for _ in range(60):  # a slow machine
+            if all(self.done.values()) or self.troubles:
+                break
+            time.sleep(0.5)
         end = self.disk.position()
         self.stop.set()
         for thread in threads:
