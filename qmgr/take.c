@@ -14,7 +14,8 @@
 #include "qmgr/qmgr.h"
 #include "rt/loop.h"
 
-#define STALE_S 3600 /* an empty file this old was left by a dead writer */
+#define STALE_S 3600	 /* an empty file this old was left by a dead writer */
+#define HEADER_BYTES 96u /* of a queue file */
 
 /* One of struct take while it is worked on. */
 struct task {
@@ -41,7 +42,8 @@ struct work {
 static int look_at_incoming(const struct work *w, struct str id, int fd,
 			    const struct stat *st)
 {
-	char head[8] = {0};
+	static const char none[HEADER_BYTES];
+	char head[HEADER_BYTES];
 
 	if (st->st_size == 0) {
 		/* Its writer may be about to lock it. */
@@ -50,7 +52,7 @@ static int look_at_incoming(const struct work *w, struct str id, int fd,
 		return TAKE_NOTHING;
 	}
 	if (pread(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-	    memcmp(head, "\0\0\0\0\0\0\0\0", sizeof(head)) == 0) {
+	    memcmp(head, none, sizeof(head)) == 0) {
 		/* A large one, whose writer died: nobody was told 250. */
 		(void)!queue_file_remove(w->queue, QUEUE_INCOMING, id);
 		return TAKE_NOTHING;
@@ -86,9 +88,14 @@ static int read_file(const struct work *w, struct task *t)
 	if (error == 0 && !str_eq(queue_id_str(&t->read.id), id))
 		error = why_fail(&t->why, -EBADMSG, "its id is %s",
 				 t->read.id.text);
-	if (error == 0 && w->where == QUEUE_INCOMING &&
-	    queue_check_content(t->fd, &t->read) == -EBADMSG)
-		error = why_fail(&t->why, -EBADMSG, "damaged content");
+	/* However long it lay on the disk: nobody is sent anything else than
+	 * what was committed. */
+	if (error == 0)
+		error = queue_check_content(t->fd, &t->read);
+	else
+		return error;
+	if (error == -EBADMSG)
+		(void)why_fail(&t->why, error, "damaged content");
 	if (error != 0)
 		return error;
 	/* Its writer may have been killed before it was durable, and nobody
