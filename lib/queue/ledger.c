@@ -185,7 +185,8 @@ static int take_entry(struct ledger *l, const struct tail_record *entry)
 			l->released = generation;
 		return 0;
 	}
-	if (generation <= l->released || record % RECORD_ALIGN != 0)
+	if (generation <= l->released || record % RECORD_ALIGN != 0 ||
+	    record > SEGMENT_SIZE_MAX)
 		return 0;
 	if (entry->type == ENTRY_DONE)
 		return set_done(l, record);
