@@ -216,6 +216,17 @@ void queue_close(struct queue *q)
 	free(q);
 }
 
+int queue_owner(const struct queue *q, uid_t *uid, gid_t *gid)
+{
+	struct stat st;
+
+	if (fstat(q->dirs[QUEUE_INCOMING], &st) < 0)
+		return -errno;
+	*uid = st.st_uid;
+	*gid = st.st_gid;
+	return 0;
+}
+
 int queue_lock(struct queue *q)
 {
 	while (flock(q->dirs[QUEUE_ACTIVE], LOCK_EX | LOCK_NB) < 0)

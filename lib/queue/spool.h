@@ -41,6 +41,9 @@ MUST_USE int queue_make_tree(const char *queue_directory, uid_t owner,
 			     gid_t owner_group, gid_t setgid_group,
 			     struct why *why);
 
+/* Whose the queue is: the owner of incoming/.  Returns: 0 or -errno. */
+MUST_USE int queue_owner(const struct queue *q, uid_t *uid, gid_t *gid);
+
 /* Be the only one who manages the queue (writers need no lock): until
  * queue_close() or the end of the process.
  * Returns: 0; -EWOULDBLOCK: somebody else does; -errno. */

@@ -2,7 +2,7 @@
 /* malote fsck: is everything in the spool what it should be?
  *
  * What lies in the spool came from outside: as root we open the directories,
- * become mail_owner for good, and only then read the first file. */
+ * become their owner for good, and only then read the first file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -58,7 +58,7 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-static void print_totals(const struct fsck *f, bool fix)
+static void print_totals(const struct fsck *f, const struct fsck_options *o)
 {
 	for (int i = 0; i < QUEUE_CORRUPT; i++)
 		(void)printf("%s" STR_FMT " %llu", i == 0 ? "messages: " : ", ",
@@ -72,11 +72,11 @@ static void print_totals(const struct fsck *f, bool fix)
 		     (unsigned long long)f->messages[QUEUE_CORRUPT],
 		     plural(f->messages[QUEUE_CORRUPT]));
 	if (f->running)
-		(void)printf("the mail system may be at work: %llu thing%s in "
-			     "use %s not looked at, and the counts change "
-			     "while they are made\n",
+		(void)printf("the mail system may be at work: %llu journal%s "
+			     "or file%s of incoming/ not looked at, and the "
+			     "counts change while they are made\n",
 			     (unsigned long long)f->in_use, plural(f->in_use),
-			     f->in_use == 1 ? "was" : "were");
+			     plural(f->in_use));
 	if (f->problems == 0)
 		(void)printf("no problems");
 	else
@@ -84,9 +84,10 @@ static void print_totals(const struct fsck *f, bool fix)
 			     (unsigned long long)f->problems,
 			     plural(f->problems), (unsigned long long)f->fixed);
 	if (f->notes > 0)
-		(void)printf("; %llu note%s (-v shows them)",
-			     (unsigned long long)f->notes, plural(f->notes));
-	if (f->problems > f->fixed && !fix && !f->running)
+		(void)printf("; %llu note%s%s", (unsigned long long)f->notes,
+			     plural(f->notes),
+			     o->verbose ? "" : " (-v shows them)");
+	if (f->problems > f->fixed && !o->fix && !o->running)
 		(void)printf("; `malote fsck --fix` moves what is damaged to "
 			     "corrupt/, and deletes nothing");
 	(void)printf("\n");
@@ -126,16 +127,13 @@ static int give_up_root(struct ctl *c, struct fsck *f)
 	struct sandbox_ids ids = {geteuid(), getegid()};
 	struct why why;
 
+	if (c->root && queue_owner(f->q, &ids.uid, &ids.gid) != 0)
+		return EX_OSERR;
 	f->owner = ids.uid;
-	if (!c->root)
+	if (!c->root || sandbox_become(ids, NULL, 0, &why) == 0)
 		return EX_OK;
-	if (sandbox_find_user(c->common.mail_owner, &ids, &why) != 0 ||
-	    sandbox_become(ids, NULL, 0, &why) != 0) {
-		(void)ctl_fatal("%s", why.text);
-		return EX_NOPERM;
-	}
-	f->owner = ids.uid;
-	return EX_OK;
+	(void)ctl_fatal("%s", why.text);
+	return EX_NOPERM;
 }
 
 /* Without this lines would be on standard error twice. */
@@ -204,7 +202,7 @@ static int look(struct ctl *c, struct fsck *f, const struct fsck_options *o)
 		(void)ctl_fatal("%s", why.text);
 		return error == -ENOMEM ? EX_OSERR : EX_IOERR;
 	}
-	print_totals(f, o->fix);
+	print_totals(f, o);
 	if (fflush(stdout) != 0)
 		return EX_IOERR;
 	if (f->problems == 0)

@@ -267,17 +267,33 @@ static int print_queued(const struct postcat *p, const struct ctl_site *site,
 	return status;
 }
 
-static int print_file(const struct postcat *p, const struct ctl_site *site,
-		      const char *path, int at)
+/* Files that the caller may read; what is in them is read with fewer rights. */
+static int print_files(const struct postcat *p, const struct ctl_site *site,
+		       int count, char **paths, int at)
 {
-	int fd = openat(at, path, O_RDONLY | O_CLOEXEC), status;
+	CLEANUP(queue_close) struct queue *q = NULL;
+	int *fds = calloc((size_t)count, sizeof(*fds)), status = EX_OK;
+	int opened = 0;
 
-	if (fd < 0) {
-		ctl_say(site, "fatal", "open %s: %s", path, strerror(errno));
-		return EX_NOINPUT;
+	if (fds == NULL)
+		return EX_OSERR;
+	for (; opened < count && status == EX_OK; opened++) {
+		fds[opened] = openat(at, paths[opened], O_RDONLY | O_CLOEXEC);
+		if (fds[opened] >= 0)
+			continue;
+		ctl_say(site, "fatal", "open %s: %s", paths[opened],
+			strerror(errno));
+		status = EX_NOINPUT;
 	}
-	status = print_message(p, fd, path, site);
-	(void)close(fd);
+	if (status == EX_OK && geteuid() == 0)
+		status = ctl_queue_open(site, &q);
+	for (int i = 0; i < opened; i++) {
+		if (status == EX_OK)
+			status = print_message(p, fds[i], paths[i], site);
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	}
+	free(fds);
 	return status;
 }
 
@@ -294,9 +310,11 @@ int main(int argc, char **argv)
 	status = ctl_site_open(&site, "postcat", p.dir);
 	if (status != 0)
 		return status;
-	for (int i = optind; i < argc && status == EX_OK; i++)
-		status = p.queue ? print_queued(&p, &site, argv[i])
-				 : print_file(&p, &site, argv[i], here);
+	if (!p.queue)
+		status = print_files(&p, &site, argc - optind, argv + optind,
+				     here);
+	for (int i = optind; p.queue && i < argc && status == EX_OK; i++)
+		status = print_queued(&p, &site, argv[i]);
 	ctl_site_close(&site);
 	return status;
 }

@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "conf/param.h"
 #include "ctl/site.h"
+#include "sandbox/sandbox.h"
 #include "service/logging.h"
 
 void ctl_say(const struct ctl_site *site, const char *level, const char *fmt,
@@ -127,15 +128,26 @@ void ctl_site_close(struct ctl_site *site)
 int ctl_queue_open(const struct ctl_site *site, struct queue **out)
 {
 	struct queue_opts opts = {.memory_limit = 0};
+	struct sandbox_ids ids = {0, 0};
 	struct str names = STR("");
-	struct why why;
+	struct why why = {""};
 
 	if (conf_str(site->conf, STR("hash_queue_names"), &names, NULL) == 0)
 		opts.hash_queue_names = names;
 	opts.hash_queue_depth = (unsigned)conf_int(
 		site->conf, STR("hash_queue_depth"), 1, 1, 3);
-	if (queue_open(".", &opts, out, &why) == 0)
+	if (queue_open(".", &opts, out, &why) != 0) {
+		ctl_say(site, "fatal", "%s", why.text);
+		return EX_UNAVAILABLE;
+	}
+	if (!sandbox_is_root())
 		return 0;
-	ctl_say(site, "fatal", "%s", why.text);
-	return EX_UNAVAILABLE;
+	if (queue_owner(*out, &ids.uid, &ids.gid) == 0 &&
+	    sandbox_become(ids, NULL, 0, &why) == 0)
+		return 0;
+	ctl_say(site, "fatal", "cannot become the owner of the queue: %s",
+		why.text);
+	queue_close(*out);
+	*out = NULL;
+	return EX_OSERR;
 }

@@ -27,7 +27,9 @@ MUST_USE int ctl_site_open(struct ctl_site *site, const char *name,
 			   const char *dir);
 void ctl_site_close(struct ctl_site *site);
 
-/* Open the queue itself.  Returns 0 or an exit status after saying why. */
+/* Open the queue itself; from then on we are its owner, if we were root: what
+ * lies in it came from outside.  Returns 0 or an exit status after saying why.
+ */
 MUST_USE int ctl_queue_open(const struct ctl_site *site, struct queue **out);
 
 /* "name: level: text" on standard error, and in the log. */
