@@ -83,6 +83,7 @@ def test_they_survive_and_are_seen_while_all_is_down(small):
     qmgr = the_qmgr(small)
     send(small, "x@gone.test")
     small.wait_log(r": removed")
+    harness.wait_until("it to be noted", lambda: any(path.stat().st_size for path in (small.spool / "journal").glob("*.o")))
     os.kill(qmgr, signal.SIGSTOP)
     send(small, "ana@example.test", 3)
     for pid in pids(small, "master") + list(small.processes()):
