@@ -275,6 +275,30 @@ static void a_damaged_record_keeps_its_id(void **state)
 	(void)close(fd);
 }
 
+/* Of the last one not even the length is known: from there on, to where
+ * nothing was ever written. */
+static void a_last_record_with_little_left_is_told(void **state)
+{
+	const struct queue_place p[2] = {commit(10), commit(1500)};
+	int fd = open_journal(p[0].segment, "");
+	struct given g;
+
+	flip(fd, (p[1].record + 33) * 8); /* the length */
+	flip(fd, p[1].image * 8);	  /* the magic of the image */
+	g = read_segment(fd, p[0].segment, 0);
+	assert_int_equal(g.good, 1);
+	assert_int_equal(g.damaged, 1);
+	assert_int_equal(g.from[0], p[1].record);
+	assert_int_equal(g.to[0], p[1].record + 4096);
+	assert_int_equal(g.named[0].text[0], '\0');
+	/* Up to the end, too. */
+	assert_int_equal(ftruncate(fd, (off_t)p[1].record + 1024), 0);
+	g = read_segment(fd, p[0].segment, 0);
+	assert_int_equal(g.damaged, 1);
+	assert_int_equal(g.to[0], p[1].record + 1024);
+	(void)close(fd);
+}
+
 static void a_cut_segment_gives_what_is_whole(void **state)
 {
 	const struct queue_place p[3] = {commit(10), commit(600), commit(30)};
@@ -609,6 +633,7 @@ int main(void)
 		TEST(a_flipped_bit_in_a_segment_is_told),
 		TEST(a_lost_block_in_a_segment_is_told),
 		TEST(a_damaged_record_keeps_its_id),
+		TEST(a_last_record_with_little_left_is_told),
 		TEST(a_cut_segment_gives_what_is_whole),
 		TEST(an_older_generation_is_not_given),
 		TEST(a_damaged_ledger_says_less),
