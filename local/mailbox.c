@@ -149,8 +149,6 @@ int mailbox_write(struct mailbox_job *job, int fd, uint64_t size)
 		error = copy_all(&c);
 	free(c.in);
 	buf_release(&c.out);
-	if (error == 0 && fsync(fd) < 0)
-		error = -errno;
 	if (error != 0)
 		(void)mailbox_fail(job, error, "error writing message", "");
 	return error;
@@ -170,7 +168,20 @@ bool mailbox_parent(const char *path, char *to, size_t max)
 	return str_to_c(parent, to, max);
 }
 
-int mailbox_sync_parent(const char *path)
+static int sync_all_around(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (syncfs(fd) < 0)
+		error = -errno;
+	(void)close(fd);
+	return error;
+}
+
+int mailbox_sync_parent(const char *path, int (*sync)(int fd))
 {
 	char parent[4096];
 	int error = 0;
@@ -179,9 +190,9 @@ int mailbox_sync_parent(const char *path)
 	if (!mailbox_parent(path, parent, sizeof(parent)))
 		return -ENAMETOOLONG;
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) /* a directory that we may write to but not read */
-		return errno == EACCES ? 0 : -errno;
-	if (fsync(fd) < 0)
+	if (fd < 0)
+		return errno == EACCES ? sync_all_around(path) : -errno;
+	if (sync(fd) < 0)
 		error = -errno;
 	(void)close(fd);
 	return error;

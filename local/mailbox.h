@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* local/mailbox.h — append a message to a file, or put it into a maildir.
+/* local/mailbox.h — append messages to a file, or put them into a maildir.
  *
- * These functions block and touch nothing but their job: run them with
+ * These functions block and touch nothing but their jobs: run them with
  * offload(), in a process that has become the mailbox's user.  They report
- * success only when bytes and directory entry are on stable storage. */
+ * success only when bytes and directory entry are on stable storage.
+ *
+ * Messages for one mailbox go together where that saves flushes of the disk:
+ * an mbox is locked and synced once for all of them, and so is new/ of a
+ * maildir (local/box.h gathers them). */
 #ifndef LOCAL_MAILBOX_H
 #define LOCAL_MAILBOX_H
 
@@ -11,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/list.h"
 #include "base/str.h"
 #include "base/why.h"
 #include "queue/outcome.h"
@@ -24,7 +29,10 @@ enum mailbox_lock {
 /* Read "fcntl, dotlock".  Returns false for a word that is none. */
 bool mailbox_locks_parse(struct str text, unsigned *locks);
 
+struct maildir_file;
+
 struct mailbox_job {
+	struct list node; /* in the list that is worked on */
 	/* the message */
 	int fd;
 	uint64_t offset;
@@ -39,19 +47,33 @@ struct mailbox_job {
 	int64_t lock_tries;
 	int64_t lock_pause_ms;
 	int64_t lock_stale_ms;
-	bool strict;	  /* the file must be owned by… */
-	uid_t uid;	  /* …this user */
-	const char *host; /* for maildir names */
+	bool strict;	     /* the file must be owned by… */
+	uid_t uid;	     /* …this user */
+	const char *host;    /* for maildir names */
+	int (*sync)(int fd); /* fsync(), or what a test has in its place */
+	struct maildir_file *file; /* inside: between the steps */
 	/* how it went */
 	enum outcome_action action;
 	struct str dsn; /* a constant */
 	struct why why; /* the reason of a failure */
 };
 
-/* For offload(): `arg` is a struct mailbox_job.  Return 0; the answer is in
- * the job. */
-int mailbox_append(void *arg);
-int maildir_put(void *arg);
+/* What follows is for offload(); the answers are in the jobs, and what is
+ * returned is 0.  A job must say OUTCOME_SENT when it comes, and is passed over
+ * when it does not any more. */
+
+/* `list`: of struct mailbox_job, all for the same mbox.  Appends in their
+ * order.  A message that cannot be written is cut off again and fails alone;
+ * when the sync fails, all are cut off and fail. */
+int mailbox_append_all(void *list);
+
+/* The steps of a maildir delivery, in their order.
+ * `list`: of struct mailbox_job, all for the same maildir. */
+int maildir_create_all(void *list);  /* files in tmp/, small ones written */
+int maildir_settle(void *job);	     /* sync one; side by side with others */
+int maildir_publish_all(void *list); /* to new/, which is synced once */
+/* After the last step that was made, in any case: removes what is in tmp/. */
+void maildir_end(struct mailbox_job *job);
 
 /* ---- for both ------------------------------------------------------------ */
 
@@ -59,12 +81,14 @@ int maildir_put(void *arg);
 int mailbox_fail(struct mailbox_job *job, int error, const char *what,
 		 const char *path);
 
-/* Write the message at the end of `fd`, which has `size` bytes, and sync it.
+/* Write the message at the end of `fd`, which has `size` bytes.
  * Returns: 0 or -errno, recorded. */
 MUST_USE int mailbox_write(struct mailbox_job *job, int fd, uint64_t size);
 
-/* Sync the directory that `path` is in.  Returns: 0 or -errno. */
-MUST_USE int mailbox_sync_parent(const char *path);
+/* Sync the directory that `path`, which exists, is in: with `sync`; or, when we
+ * may write to it but not read it, all of the file system.
+ * Returns: 0 or -errno. */
+MUST_USE int mailbox_sync_parent(const char *path, int (*sync)(int fd));
 
 /* The directory of `path`: what is before its last "/", "." when there is
  * none.  Returns: false when it does not fit. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Mailboxes that are one file: lock, append, sync, unlock.
+/* Mailboxes that are one file: lock, append what there is, sync, unlock.
  *
  * Locks between our own threads: fcntl locks are taken on the open file (OFD),
  * which keeps them apart too, and other programs' POSIX locks are respected. */
@@ -19,11 +19,14 @@
 #define REOPENS 10
 
 struct mbox {
-	struct mailbox_job *job;
+	struct list *jobs;
+	struct mailbox_job *job; /* the first: for what they have in common,
+				    and the failures */
 	int fd;
 	bool created;
 	bool dotted; /* dotlock exists, made by us */
 	struct stat st;
+	off_t before; /* bytes, until we wrote the first */
 	char lock[PATH_ROOM];
 };
 
@@ -175,12 +178,12 @@ static int open_file(struct mbox *m)
 	return 0;
 }
 
-static int refuse(struct mbox *m, enum outcome_action action, struct str dsn,
-		  const char *words)
+static int refuse(struct mailbox_job *job, enum outcome_action action,
+		  struct str dsn, const char *words)
 {
-	m->job->action = action;
-	m->job->dsn = dsn;
-	return why_fail(&m->job->why, -EPERM, "destination %s %s", m->job->path,
+	job->action = action;
+	job->dsn = dsn;
+	return why_fail(&job->why, -EPERM, "destination %s %s", job->path,
 			words);
 }
 
@@ -189,14 +192,11 @@ static int look_at_file(struct mbox *m)
 	if (fstat(m->fd, &m->st) < 0)
 		return mailbox_fail(m->job, -errno, "fstat", m->job->path);
 	if (!S_ISREG(m->st.st_mode))
-		return refuse(m, OUTCOME_BOUNCED, STR("5.2.0"),
+		return refuse(m->job, OUTCOME_BOUNCED, STR("5.2.0"),
 			      "is not a regular file");
 	if (m->st.st_nlink > 1)
-		return refuse(m, OUTCOME_BOUNCED, STR("5.2.0"),
+		return refuse(m->job, OUTCOME_BOUNCED, STR("5.2.0"),
 			      "has several hard links");
-	if (m->job->strict && m->st.st_uid != m->job->uid)
-		return refuse(m, OUTCOME_DEFERRED, STR("4.2.0"),
-			      "is not owned by recipient");
 	return 0;
 }
 
@@ -220,6 +220,7 @@ static int separate(struct mbox *m)
 	size_t n = size < 2 ? (size_t)size : 2;
 	ssize_t got;
 
+	m->before = size;
 	if (n == 0)
 		return 0;
 	got = pread(m->fd, end + 2 - n, n, size - (off_t)n);
@@ -255,22 +256,98 @@ static int open_locked(struct mbox *m)
 			    "it keeps changing:", m->job->path);
 }
 
-static int append(struct mbox *m)
-{
-	uint64_t size = (uint64_t)m->st.st_size;
-	int error = mailbox_write(m->job, m->fd, size);
+/* ---- the messages ---------------------------------------------------------
+ */
 
-	if (error == 0 && m->created) {
-		error = mailbox_sync_parent(m->job->path);
-		if (error != 0)
-			(void)mailbox_fail(m->job, error, "sync folder of",
-					   m->job->path);
+/* Append one at `*size`; half of it must not stay.
+ * Returns: 0; -errno: the file is of no use for the next either. */
+static int append(struct mbox *m, struct mailbox_job *job, off_t *size)
+{
+	off_t end;
+
+	if (job->strict && m->st.st_uid != job->uid) {
+		(void)refuse(job, OUTCOME_DEFERRED, STR("4.2.0"),
+			     "is not owned by recipient");
+		return 0;
 	}
-	/* Half a message must not stay. */
-	if (error != 0 && ftruncate(m->fd, m->st.st_size) < 0)
-		(void)mailbox_fail(m->job, -EIO, "cannot cut back",
-				   m->job->path);
+	if (mailbox_write(job, m->fd, (uint64_t)*size) == 0) {
+		end = lseek(m->fd, 0, SEEK_END);
+		if (end >= *size) {
+			*size = end;
+			return 0;
+		}
+		(void)mailbox_fail(job, -EIO, "lseek", job->path);
+	}
+	if (ftruncate(m->fd, *size) == 0)
+		return 0;
+	return mailbox_fail(job, -EIO, "cannot cut back", job->path);
+}
+
+/* Returns: how many there are in the file now that were not before. */
+static size_t append_each(struct mbox *m)
+{
+	off_t size = m->st.st_size;
+	size_t count = 0;
+	int error = 0;
+
+	LIST_EACH(node, m->jobs)
+	{
+		struct mailbox_job *job =
+			CONTAINER_OF(node, struct mailbox_job, node);
+
+		if (job->action != OUTCOME_SENT)
+			continue;
+		if (error != 0)
+			(void)mailbox_fail(job, error, "error writing message",
+					   "");
+		else
+			error = append(m, job, &size);
+		if (job->action == OUTCOME_SENT)
+			count++;
+	}
+	return count;
+}
+
+static int sync_file(const struct mbox *m)
+{
+	int error = m->job->sync(m->fd) < 0 ? -errno : 0;
+
+	if (error == 0 && m->created)
+		error = mailbox_sync_parent(m->job->path, m->job->sync);
 	return error;
+}
+
+/* Nobody knows what of them is on the disk: they stay in the queue. */
+static void take_back(struct mbox *m, int error)
+{
+	bool cut = ftruncate(m->fd, m->before) == 0;
+
+	LIST_EACH(node, m->jobs)
+	{
+		struct mailbox_job *job =
+			CONTAINER_OF(node, struct mailbox_job, node);
+
+		if (job->action != OUTCOME_SENT)
+			continue;
+		(void)mailbox_fail(job, cut ? error : -EIO,
+				   cut ? "sync" : "cannot cut back", job->path);
+	}
+}
+
+/* What kept all of them out. */
+static void share_failure(struct mbox *m)
+{
+	LIST_EACH(node, m->jobs)
+	{
+		struct mailbox_job *job =
+			CONTAINER_OF(node, struct mailbox_job, node);
+
+		if (job->action != OUTCOME_SENT)
+			continue;
+		job->action = m->job->action;
+		job->dsn = m->job->dsn;
+		job->why = m->job->why;
+	}
 }
 
 static void deliver(struct mbox *m)
@@ -281,31 +358,45 @@ static void deliver(struct mbox *m)
 		error = take_dotlock(m);
 	if (error == 0)
 		error = open_locked(m);
-	if (error == 0)
-		error = append(m);
-	if (m->fd >= 0 && close(m->fd) < 0 && error == 0)
-		(void)mailbox_fail(m->job, -errno, "close", m->job->path);
+	if (error != 0) {
+		share_failure(m);
+	} else if (append_each(m) > 0) {
+		error = sync_file(m);
+		if (error != 0)
+			take_back(m, error);
+	} else if (m->st.st_size != m->before) {
+		/* An empty line too many, if it stays, is no harm. */
+		(void)!ftruncate(m->fd, m->before);
+	}
+	if (m->fd >= 0) /* what it holds is synced or cut off */
+		(void)close(m->fd);
 	if (m->dotted)
 		(void)unlink(m->lock);
 }
 
-int mailbox_append(void *arg)
+int mailbox_append_all(void *arg)
 {
-	struct mailbox_job *job = arg;
+	struct list *jobs = arg;
 	struct mbox *m;
 
-	job->action = OUTCOME_SENT;
-	job->dsn = STR("2.0.0");
-	if (strcmp(job->path, "/dev/null") == 0)
+	if (list_is_empty(jobs))
 		return 0;
 	m = calloc(1, sizeof(*m));
 	if (m == NULL) {
-		(void)mailbox_fail(job, -ENOMEM, "mailbox", job->path);
+		LIST_EACH(node, jobs)
+		{
+			struct mailbox_job *job =
+				CONTAINER_OF(node, struct mailbox_job, node);
+
+			(void)mailbox_fail(job, -ENOMEM, "mailbox", job->path);
+		}
 		return 0;
 	}
-	m->job = job;
+	m->jobs = jobs;
+	m->job = CONTAINER_OF(jobs->next, struct mailbox_job, node);
 	m->fd = -1;
-	deliver(m);
+	if (strcmp(m->job->path, "/dev/null") != 0)
+		deliver(m);
 	free(m);
 	return 0;
 }

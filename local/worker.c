@@ -10,10 +10,10 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/list.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "ipc/channel.h"
+#include "local/box.h"
 #include "local/content.h"
 #include "local/mailbox.h"
 #include "local/params.h"
@@ -77,48 +77,8 @@ static struct mailbox_job mailbox_job_of(const struct worker_site *site,
 		.strict = (t->flags & TASK_STRICT) != 0,
 		.uid = geteuid(),
 		.host = site->host,
+		.sync = fsync,
 	};
-}
-
-/* Deliveries to one mbox take turns here: they would only wait for each
- * other's locks, and much less politely. */
-struct turn {
-	struct list node;
-	struct str path;
-};
-
-static struct {
-	struct list taken; /* of struct turn */
-	struct waitq over;
-} turns;
-
-static bool is_taken(struct str path)
-{
-	LIST_EACH(node, &turns.taken)
-	{
-		if (str_eq(CONTAINER_OF(node, struct turn, node)->path, path))
-			return true;
-	}
-	return false;
-}
-
-static void take_turn(struct turn *t, struct str path)
-{
-	list_init(&t->node);
-	t->path = path;
-	if (fiber_self() == NULL)
-		return;
-	while (is_taken(path))
-		if (waitq_wait(&turns.over, DEADLINE_NEVER) != 0)
-			break;
-	list_append(&turns.taken, &t->node);
-}
-
-static void end_turn(struct turn *t)
-{
-	list_remove(&t->node);
-	if (fiber_self() != NULL)
-		waitq_wake_all(&turns.over);
 }
 
 void worker_mailbox(const struct worker_site *site, const struct task *t,
@@ -133,15 +93,7 @@ void worker_mailbox(const struct worker_site *site, const struct task *t,
 		return;
 	}
 	job.path = path;
-	if (t->kind == TASK_MAILDIR) {
-		(void)offload(maildir_put, &job);
-	} else {
-		struct turn turn;
-
-		take_turn(&turn, t->path);
-		(void)offload(mailbox_append, &job);
-		end_turn(&turn);
-	}
+	box_deliver(&job, t->kind == TASK_MAILDIR);
 	if (job.action == OUTCOME_SENT) {
 		result->action = OUTCOME_SENT;
 		result->dsn = STR("2.0.0");
@@ -247,8 +199,6 @@ static void serve(void *arg)
 	int error = channel_open(w->fd, &w->channel);
 
 	waitq_init(&w->idle);
-	list_init(&turns.taken);
-	waitq_init(&turns.over);
 	while (error == 0) {
 		struct msg m;
 

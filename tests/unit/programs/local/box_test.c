@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: ISC */
+/* Messages that go into one mailbox together: how often the disk is asked to
+ * sync, and what is there when a sync or a message fails. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "local/box.h"
+#include "local/mailbox.h"
+#include "rt/fiber.h"
+#include "rt/loop.h"
+
+enum { MOST = 40 };
+
+/* ---- the disk ------------------------------------------------------------ */
+
+static struct {
+	unsigned files, folders;       /* synced */
+	unsigned bad_file, bad_folder; /* the how-manieth fails; 0: none */
+	bool slow;
+} disk;
+
+/* In place of fsync(); threads call it, so the counts are atomic. */
+static int sync_double(int fd)
+{
+	struct stat st;
+	bool folder;
+	unsigned number;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	folder = S_ISDIR(st.st_mode);
+	number = __atomic_add_fetch(folder ? &disk.folders : &disk.files, 1,
+				    __ATOMIC_RELAXED);
+	if (disk.slow)
+		usleep(3000);
+	if (number == (folder ? disk.bad_folder : disk.bad_file)) {
+		errno = EIO;
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- a folder and jobs --------------------------------------------------- */
+
+struct box_case {
+	char dir[64];
+	char path[128];
+	int fd;
+	struct list list;
+	struct mailbox_job jobs[MOST];
+	char heads[MOST][32];
+};
+
+static void begin(struct box_case *c, const char *name, unsigned count)
+{
+	FILE *f;
+
+	memset(c, 0, sizeof(*c));
+	memset(&disk, 0, sizeof(disk));
+	strcpy(c->dir, "/tmp/box-test-XXXXXX");
+	assert_non_null(mkdtemp(c->dir));
+	snprintf(c->path, sizeof(c->path), "%s/content", c->dir);
+	f = fopen(c->path, "w");
+	assert_non_null(f);
+	fputs("Subject: x\r\n\r\nbody\r\n", f);
+	fclose(f);
+	c->fd = open(c->path, O_RDONLY);
+	assert_return_code(c->fd, 0);
+	snprintf(c->path, sizeof(c->path), "%s/%s", c->dir, name);
+	list_init(&c->list);
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(c->heads[i], sizeof(c->heads[i]), "Number: %u\n", i);
+		c->jobs[i] = (struct mailbox_job){
+			.fd = c->fd,
+			.length = 20,
+			.head = str_of_c(c->heads[i]),
+			.eol = STR("\n"),
+			.path = c->path,
+			.locks = MAILBOX_LOCK_FCNTL | MAILBOX_LOCK_DOT,
+			.lock_tries = 1,
+			.lock_pause_ms = 1,
+			.lock_stale_ms = 1000000,
+			.uid = geteuid(),
+			.host = "test",
+			.sync = sync_double,
+			.action = OUTCOME_SENT,
+		};
+		list_append(&c->list, &c->jobs[i].node);
+	}
+}
+
+static void end(struct box_case *c)
+{
+	char command[128];
+
+	close(c->fd);
+	snprintf(command, sizeof(command), "rm -rf %s", c->dir);
+	assert_int_equal(system(command), 0);
+}
+
+static unsigned entries(const struct box_case *c, const char *folder)
+{
+	char path[256];
+	const struct dirent *e;
+	unsigned n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s%s", c->path, folder);
+	d = opendir(path);
+	assert_non_null(d);
+	while ((e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static unsigned sent(const struct box_case *c, unsigned count)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		n += c->jobs[i].action == OUTCOME_SENT;
+	return n;
+}
+
+/* All the steps; what a box does, without its fibers. */
+static void put_all(struct box_case *c, unsigned count)
+{
+	(void)maildir_create_all(&c->list);
+	disk.folders = 0; /* the maildir itself was made */
+	for (unsigned i = 0; i < count; i++)
+		(void)maildir_settle(&c->jobs[i]);
+	(void)maildir_publish_all(&c->list);
+	for (unsigned i = 0; i < count; i++)
+		maildir_end(&c->jobs[i]);
+}
+
+/* ---- maildirs ------------------------------------------------------------ */
+
+static void a_maildir_is_synced_once(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", 5);
+	put_all(&c, 5);
+	assert_int_equal(sent(&c, 5), 5);
+	assert_int_equal(entries(&c, "new"), 5);
+	assert_int_equal(entries(&c, "tmp"), 0);
+	assert_int_equal(disk.files, 5);
+	assert_int_equal(disk.folders, 1);
+	end(&c);
+}
+
+static void a_file_that_cannot_be_synced_fails_alone(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", 5);
+	disk.bad_file = 2;
+	put_all(&c, 5);
+	assert_int_equal(sent(&c, 5), 4);
+	assert_int_equal(c.jobs[1].action, OUTCOME_DEFERRED);
+	assert_true(str_eq(c.jobs[1].dsn, STR("4.3.0")));
+	assert_int_equal(entries(&c, "new"), 4);
+	assert_int_equal(entries(&c, "tmp"), 0);
+	end(&c);
+}
+
+static void a_folder_that_cannot_be_synced_fails_all(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", 5);
+	(void)maildir_create_all(&c.list);
+	disk.folders = 0;
+	disk.bad_folder = 1;
+	for (unsigned i = 0; i < 5; i++)
+		(void)maildir_settle(&c.jobs[i]);
+	(void)maildir_publish_all(&c.list);
+	for (unsigned i = 0; i < 5; i++)
+		maildir_end(&c.jobs[i]);
+	assert_int_equal(sent(&c, 5), 0);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(c.jobs[i].action, OUTCOME_DEFERRED);
+	assert_int_equal(entries(&c, "new"), 0);
+	assert_int_equal(entries(&c, "tmp"), 0);
+	end(&c);
+}
+
+static void a_message_too_big_fails_alone(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", 3);
+	c.jobs[0].limit = 10;
+	put_all(&c, 3);
+	assert_int_equal(sent(&c, 3), 2);
+	assert_int_equal(c.jobs[0].action, OUTCOME_BOUNCED);
+	assert_int_equal(entries(&c, "new"), 2);
+	assert_int_equal(entries(&c, "tmp"), 0);
+	assert_int_equal(disk.files, 2);
+	end(&c);
+}
+
+/* ---- mboxes -------------------------------------------------------------- */
+
+static void check_mbox(const struct box_case *c, const char *expected)
+{
+	char text[4096];
+	int fd = open(c->path, O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	assert_return_code(n, 0);
+	close(fd);
+	text[n] = '\0';
+	assert_string_equal(text, expected);
+}
+
+static void no_lock_is_left(const struct box_case *c)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s.lock", c->path);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+#define ONE(number) "Number: " number "\nSubject: x\n\nbody\n"
+
+static void an_mbox_is_synced_once(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "mbox", 3);
+	(void)mailbox_append_all(&c.list);
+	assert_int_equal(sent(&c, 3), 3);
+	check_mbox(&c, ONE("0") ONE("1") ONE("2"));
+	assert_int_equal(disk.files, 1);
+	assert_int_equal(disk.folders, 1); /* it was made */
+	(void)mailbox_append_all(&c.list);
+	assert_int_equal(disk.files, 2);
+	assert_int_equal(disk.folders, 1);
+	no_lock_is_left(&c);
+	end(&c);
+}
+
+static void one_that_does_not_fit_is_cut_off(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "mbox", 3);
+	c.jobs[1].limit = 40; /* half of it would fit */
+	(void)mailbox_append_all(&c.list);
+	assert_int_equal(sent(&c, 3), 2);
+	assert_int_equal(c.jobs[1].action, OUTCOME_BOUNCED);
+	assert_true(str_eq(c.jobs[1].dsn, STR("5.2.2")));
+	check_mbox(&c, ONE("0") ONE("2"));
+	no_lock_is_left(&c);
+	end(&c);
+}
+
+/* The pieces of a long one are written before the limit is met. */
+static void a_half_is_cut_off(void **state)
+{
+	enum { BIG = 300000 };
+	struct box_case c;
+	char path[256];
+	int fd;
+
+	(void)state;
+	begin(&c, "mbox", 3);
+	snprintf(path, sizeof(path), "%s/big", c.dir);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_return_code(fd, 0);
+	assert_return_code(ftruncate(fd, BIG), 0);
+	c.jobs[1].fd = fd;
+	c.jobs[1].length = BIG;
+	c.jobs[1].limit = BIG - 1;
+	(void)mailbox_append_all(&c.list);
+	close(fd);
+	assert_int_equal(sent(&c, 3), 2);
+	check_mbox(&c, ONE("0") ONE("2"));
+	end(&c);
+}
+
+static void an_mbox_that_cannot_be_synced(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "mbox", 3);
+	disk.bad_file = 2;
+	(void)mailbox_append_all(&c.list);
+	assert_int_equal(sent(&c, 3), 3);
+	(void)mailbox_append_all(&c.list);
+	assert_int_equal(sent(&c, 3), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(str_eq(c.jobs[i].dsn, STR("4.3.0")));
+	check_mbox(&c, ONE("0") ONE("1") ONE("2"));
+	no_lock_is_left(&c);
+	end(&c);
+}
+
+static void a_lock_that_cannot_be_had_keeps_all_out(void **state)
+{
+	struct box_case c;
+	char path[256];
+	int fd;
+
+	(void)state;
+	begin(&c, "mbox", 3);
+	snprintf(path, sizeof(path), "%s.lock", c.path);
+	fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	assert_return_code(fd, 0);
+	close(fd);
+	(void)mailbox_append_all(&c.list);
+	assert_int_equal(access(path, F_OK), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(c.jobs[i].action, OUTCOME_DEFERRED);
+		assert_true(strstr(c.jobs[i].why.text, "unable to lock") !=
+			    NULL);
+	}
+	end(&c);
+}
+
+/* Only those that must be their user's are refused. */
+static void a_file_of_somebody_else(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "mbox", 2);
+	c.jobs[0].strict = true;
+	c.jobs[0].uid = geteuid() + 1;
+	(void)mailbox_append_all(&c.list);
+	assert_int_equal(c.jobs[0].action, OUTCOME_DEFERRED);
+	assert_int_equal(c.jobs[1].action, OUTCOME_SENT);
+	check_mbox(&c, ONE("1"));
+	end(&c);
+}
+
+/* ---- many at a time ------------------------------------------------------ */
+
+struct arrival {
+	struct mailbox_job *job;
+	bool maildir;
+};
+
+static void arrive(void *arg)
+{
+	const struct arrival *a = arg;
+
+	box_deliver(a->job, a->maildir);
+}
+
+static void arrive_together(struct box_case *c, unsigned count, bool maildir)
+{
+	struct arrival arrivals[MOST];
+
+	disk.slow = true;
+	assert_int_equal(loop_open(NULL), 0);
+	for (unsigned i = 0; i < count; i++) {
+		list_remove(&c->jobs[i].node);
+		arrivals[i] = (struct arrival){&c->jobs[i], maildir};
+		assert_non_null(fiber_spawn(arrive, &arrivals[i]));
+	}
+	loop_run();
+	loop_close();
+	assert_int_equal(sent(c, count), count);
+}
+
+static void many_for_a_maildir(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", MOST);
+	arrive_together(&c, MOST, true);
+	assert_int_equal(entries(&c, "new"), MOST);
+	assert_int_equal(entries(&c, "tmp"), 0);
+	assert_int_equal(disk.files, MOST);
+	/* 3 or 4 for making it, and far fewer than one each */
+	assert_in_range(disk.folders, 1, MOST / 2);
+	end(&c);
+}
+
+static void many_for_an_mbox(void **state)
+{
+	struct box_case c;
+	struct stat st;
+
+	(void)state;
+	begin(&c, "mbox", MOST);
+	arrive_together(&c, MOST, false);
+	assert_in_range(disk.files, 1, 4);
+	assert_int_equal(stat(c.path, &st), 0);
+	assert_int_equal(st.st_size, 10 * 27 + (MOST - 10) * 28);
+	end(&c);
+}
+
+static void a_lone_message(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", 1);
+	arrive_together(&c, 1, true);
+	assert_int_equal(disk.files, 1);
+	disk.folders = 0;
+	box_deliver(&c.jobs[0], true); /* without a loop */
+	assert_int_equal(sent(&c, 1), 1);
+	assert_int_equal(disk.files, 2);
+	assert_int_equal(disk.folders, 1);
+	assert_int_equal(entries(&c, "new"), 2);
+	end(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_maildir_is_synced_once),
+		cmocka_unit_test(a_file_that_cannot_be_synced_fails_alone),
+		cmocka_unit_test(a_folder_that_cannot_be_synced_fails_all),
+		cmocka_unit_test(a_message_too_big_fails_alone),
+		cmocka_unit_test(an_mbox_is_synced_once),
+		cmocka_unit_test(one_that_does_not_fit_is_cut_off),
+		cmocka_unit_test(a_half_is_cut_off),
+		cmocka_unit_test(an_mbox_that_cannot_be_synced),
+		cmocka_unit_test(a_lock_that_cannot_be_had_keeps_all_out),
+		cmocka_unit_test(a_file_of_somebody_else),
+		cmocka_unit_test(many_for_a_maildir),
+		cmocka_unit_test(many_for_an_mbox),
+		cmocka_unit_test(a_lone_message),
+	};
+
+	return cmocka_run_group_tests_name("local/box", tests, NULL, NULL);
+}
