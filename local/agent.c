@@ -3,6 +3,8 @@
 #include "local/agent.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "conf/conf.h"
 #include "local/mailbox.h"
 #include "local/params.h"
 #include "local/pipe.h"
@@ -144,6 +147,20 @@ static int drop_rights(struct agent *a)
 	return error;
 }
 
+/* Where local runs under another name, that name's limit counts. */
+static unsigned turns_limit(const struct service_env *env)
+{
+	const struct local_params *p = env->params;
+	char name[256];
+
+	(void)snprintf(name, sizeof(name),
+		       "%.180s_destination_concurrency_limit",
+		       env->service_name);
+	return (unsigned)conf_int(env->conf, str_of_c(name),
+				  p->local_destination_concurrency_limit, 0,
+				  INT_MAX);
+}
+
 static int start_agent(struct service_env *env)
 {
 	struct agent *a = env->state;
@@ -151,6 +168,7 @@ static int start_agent(struct service_env *env)
 
 	if (error != 0)
 		return error;
+	turns_init(&a->turns, turns_limit(env));
 	return crew_open(
 		&(struct crew_opts){
 			.env = env,

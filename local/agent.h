@@ -11,6 +11,7 @@
 
 #include "delivery/serve.h"
 #include "local/crew.h"
+#include "local/turn.h"
 #include "local/worker.h"
 #include "sandbox/sandbox.h"
 #include "service/service.h"
@@ -32,6 +33,7 @@ struct agent {
 	enum agent_kind kind;
 	int nursery;
 	struct crew *crew;
+	struct turns turns; /* commands, and other transports */
 	struct site *site;
 	struct worker_site worker_site;
 	struct sandbox_ids owner; /* mail_owner */

@@ -222,6 +222,7 @@ static bool choose(struct delivery *d, struct maps *maps, struct str fallback,
 		   struct str name)
 {
 	BUF_SCOPED value = BUF_INIT(4096);
+	struct turn turn;
 
 	switch (maps_ask(maps, name, &value)) {
 	case TABLE_LATER:
@@ -237,8 +238,11 @@ static bool choose(struct delivery *d, struct maps *maps, struct str fallback,
 	}
 	if (value.n == 0)
 		return false;
-	pass(d, buf_str(&value));
-	return true;
+	if (turn_take(&d->agent->turns, d->recipient->address, &turn) == 0) {
+		pass(d, buf_str(&value));
+		turn_end(&turn);
+	}
+	return true; /* without a turn: said to be deferred */
 }
 
 bool pass_mailbox(struct delivery *d, struct str name)

@@ -319,6 +319,7 @@ void user_run(struct delivery *d, const struct local_parts *parts,
 	BUF_SCOPED head = BUF_INIT(HEAD_MAX);
 	BUF_SCOPED done = BUF_INIT(OUTCOME_TEXT_MAX);
 	struct task_result result;
+	struct turn turn;
 	struct task t = {
 		.kind = TASK_COMMAND,
 		.eol = STR("\n"),
@@ -342,7 +343,10 @@ void user_run(struct delivery *d, const struct local_parts *parts,
 	put_head(d, &head);
 	t.head = buf_str(&head);
 	t.directory = buf_str(&directory);
+	if (turn_take(&d->agent->turns, d->recipient->address, &turn) != 0)
+		return; /* said to be deferred */
 	delivery_do(d, who, &t, &result);
+	turn_end(&turn);
 	buf_putf(&done, "delivered to command: " STR_FMT,
 		 STR_ARG(str_first(command, OUTCOME_TEXT_MAX / 2)));
 	delivery_say_result(d, &result, buf_str(&done), STR(""));

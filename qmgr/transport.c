@@ -15,6 +15,7 @@
 
 #define SITE_KEY_MOST 2048
 #define PORTION 32u /* jobs that are deferred at a time */
+#define MAILBOX_CONCURRENCY 20u
 
 /* ---- what the configuration says ---------------------------------------- */
 
@@ -102,6 +103,18 @@ static unsigned slots_of(const struct transport *t)
 	return (unsigned)e->maxproc; /* 0: no limit */
 }
 
+/* Local counts itself how many commands it runs for a recipient, and puts into
+ * mailboxes together what comes together: it gets more than the limit. */
+static unsigned concurrency_of(const struct transport *t, unsigned limit)
+{
+	const struct master_entry *e = entry_of(t);
+
+	if (e == NULL || !str_eq(e->command, STR("local")) || limit == 0 ||
+	    limit > MAILBOX_CONCURRENCY)
+		return limit;
+	return MAILBOX_CONCURRENCY;
+}
+
 static bool is_deferred(const struct transport *t)
 {
 	struct str rest = t->q->params->defer_transports, word;
@@ -128,9 +141,11 @@ static void read_limits(struct transport *t)
 			      p->default_transport_rate_delay);
 	s->site_rate_ms = own_time(t, "_destination_rate_delay",
 				   p->default_destination_rate_delay);
-	s->rules.most = (unsigned)own_int(
-		t, "_destination_concurrency_limit",
-		local ? 2 : p->default_destination_concurrency_limit, 0);
+	s->rules.most = concurrency_of(
+		t, (unsigned)own_int(
+			   t, "_destination_concurrency_limit",
+			   local ? 2 : p->default_destination_concurrency_limit,
+			   0));
 	s->rules.initial =
 		(unsigned)own_int(t, "_initial_destination_concurrency",
 				  p->initial_destination_concurrency, 1);

@@ -1,10 +1,15 @@
 """Mail for the system's own users: aliases, forward files, commands, files, mailboxes; each
 delivery with its recipient's rights.  Accounts that every Debian has take the users' part; their
 homes are left alone: forward files are looked for in the test's folder."""
+import contextlib
 import os
+import pathlib
 import pwd
 import re
+import signal
 import smtplib
+import threading
+import time
 
 import pytest
 
@@ -159,6 +164,53 @@ def test_luser_relay(local):
     local.wait_mail("ana")
 
 
+def kill_delivery_processes(local, user):
+    """kill -9 what acts as `user` now; how many those were."""
+    victims = [pid for pid in local.processes() if pathlib.Path("/proc/%d" % pid).exists()
+               and os.stat("/proc/%d" % pid).st_uid == user.pw_uid]
+    for pid in victims:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return len(victims)
+
+
+@pytest.mark.parametrize("form", ["maildir", "mbox"])
+def test_killed_in_the_middle_of_many(local, form):
+    """What a delivery process had not answered for when it died is delivered again: nothing is lost,
+    and nothing in new/ is cut short."""
+    count, kills = 80, 0
+    if form == "maildir":
+        local.set(mail_spool_directory=local.get("mail_spool_directory").rstrip("/") + "/")
+    start(local, mailbox_delivery_lock="fcntl")
+    body = "Subject: number %03d\r\n\r\n" + ("x" * 70 + "\r\n") * 200 + "the end of %03d\r\n"
+
+    def send(first):
+        for number in range(first, count, 4):
+            local.send("games", text=body % (number, number))
+    senders = [threading.Thread(target=send, args=(first,)) for first in range(4)]
+    for sender in senders:
+        sender.start()
+    while any(sender.is_alive() for sender in senders):
+        kills += kill_delivery_processes(local, GAMES)
+        time.sleep(0.03)
+    for sender in senders:
+        sender.join()
+    assert kills > 3
+
+    def empty():
+        local.run("postqueue", "-c", local.dir, "-f")
+        return not local.queue()
+    harness.wait_until("all to be delivered", empty, 60, 0.5)
+    if form == "maildir":
+        texts = [path.read_text() for path in (local.box("games") / "new").iterdir()]
+        assert all(re.search(r"^the end of \d+\n\Z", text, re.M) for text in texts)
+    else:
+        texts = [local.box("games").read_text()]
+    for number in range(count):
+        whole = re.compile(r"^Subject: number %03d\n(?:.+\n)*\n(x{70}\n){200}the end of %03d$" % (number, number), re.M)
+        assert any(whole.search(text) for text in texts), number
+
+
 # ---- commands ----
 
 def test_mailbox_command(local):
@@ -204,6 +256,22 @@ def test_a_command_that_reads_nothing_of_a_big_message(local):
     start(local)
     local.send("program", text="Subject: x\r\n\r\n" + ("x" * 70 + "\r\n") * 20000)
     local.wait_log(r"to=<program@mail\.example\.test>, .*status=sent")
+
+
+@pytest.mark.parametrize("limit", [2, 1])
+def test_how_many_commands_run_for_one_user(local, limit):
+    """local gets more deliveries for one user than the limit, and counts the commands itself."""
+    command = local.script("counted", "cat >/dev/null; echo + >>%s/trace; sleep 0.3; echo - >>%s/trace" % ((local.out,) * 2))
+    start(local, mailbox_command=str(command), local_destination_concurrency_limit=limit)
+    for number in range(6):
+        local.send("games")
+    local.wait_log(r"status=sent \(delivered to command", count=6)
+    running = most = 0
+    for mark in (local.out / "trace").read_text().split():
+        running += 1 if mark == "+" else -1
+        most = max(most, running)
+    assert (running, most) == (0, limit)
+    assert "local_destination_concurrency_limit has no effect" not in local.log()
 
 
 # ---- aliases ----

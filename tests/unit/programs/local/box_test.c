@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "local/box.h"
+#include "local/content.h"
 #include "local/mailbox.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
@@ -84,6 +85,7 @@ static void begin(struct box_case *c, const char *name, unsigned count)
 			.fd = c->fd,
 			.length = 20,
 			.head = str_of_c(c->heads[i]),
+			.flags = CONTENT_BLANK_END,
 			.eol = STR("\n"),
 			.path = c->path,
 			.locks = MAILBOX_LOCK_FCNTL | MAILBOX_LOCK_DOT,
@@ -238,7 +240,7 @@ static void no_lock_is_left(const struct box_case *c)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-#define ONE(number) "Number: " number "\nSubject: x\n\nbody\n"
+#define ONE(number) "Number: " number "\nSubject: x\n\nbody\n\n"
 
 static void an_mbox_is_synced_once(void **state)
 {
@@ -409,7 +411,7 @@ static void many_for_an_mbox(void **state)
 	arrive_together(&c, MOST, false);
 	assert_in_range(disk.files, 1, 4);
 	assert_int_equal(stat(c.path, &st), 0);
-	assert_int_equal(st.st_size, 10 * 27 + (MOST - 10) * 28);
+	assert_int_equal(st.st_size, 10 * 28 + (MOST - 10) * 29);
 	end(&c);
 }
 
