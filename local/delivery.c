@@ -62,12 +62,18 @@ void delivery_do(struct delivery *d, const struct nursery_who *who,
 		d->arena, result);
 }
 
-/* What agents do with `soft_bounce`, and nothing else needs to know. */
+/* What agents do with `soft_bounce` and without memory, and nothing else needs
+ * to know. */
 static void soften(struct delivery *d)
 {
 	struct outcome *o = &d->outcome;
 	struct str soft;
 
+	if (o->action == OUTCOME_BOUNCED && delivery_is_in_doubt(d->job)) {
+		o->action = OUTCOME_DEFERRED;
+		o->dsn = STR("4.3.0");
+		o->text = STR("out of memory");
+	}
 	if (!d->agent->common->soft_bounce || o->action != OUTCOME_BOUNCED)
 		return;
 	o->action = OUTCOME_DEFERRED;
@@ -167,6 +173,11 @@ void delivery_to_mailbox(struct delivery *d, const struct mailbox_order *o)
 		t.flags |= CONTENT_QUOTE_FROM | CONTENT_BLANK_END;
 	put_head(d, o, !maildir, &head);
 	t.head = buf_str(&head);
+	if (head.failed) {
+		delivery_say(d, OUTCOME_DEFERRED, STR("4.3.0"),
+			     "out of memory");
+		return;
+	}
 	delivery_do(d, &o->who, &t, &result);
 	say_mailbox(d, o, &result, maildir);
 }

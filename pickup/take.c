@@ -139,7 +139,7 @@ static int put_content(struct intake *in, struct str text)
 			(void)buf_put(&out, STR("\r\n"));
 		text = str_after(text, lf == SIZE_MAX ? text.n : lf + 1);
 	}
-	return intake_data(in, buf_str(&out));
+	return out.failed ? -ENOMEM : intake_data(in, buf_str(&out));
 }
 
 /* Whether the content so far ends in the middle of a line. */
@@ -172,9 +172,9 @@ static int take_record(const struct pickup_taker *t, struct drop_head *h,
 					h->notify);
 	case DROP_CONTENT:
 		end->open = !str_ends(bytes, STR("\n"));
+		rc = put_content(*in, bytes);
 		/* Its own errors are sticky, and intake_end() says them. */
-		(void)put_content(*in, bytes);
-		break;
+		return rc == -ENOMEM ? rc : 0;
 	case DROP_TIME:
 	case DROP_UID: /* the file's owner counts */
 	case DROP_END:

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/byteset.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "conf/param.h"
 #include "mail/address.h"
 #include "qmgr/qmgr.h"
@@ -26,6 +27,7 @@ struct resolving {
 	struct map
 		*groups; /* the open job of each group; NULL: few recipients */
 	struct buf key;
+	uint64_t memory; /* memory_failures() at the begin */
 };
 
 /* ---- answers that need no agent ----------------------------------------- */
@@ -271,6 +273,10 @@ static void resolve_one(struct resolving *g, uint32_t number)
 	case ROUTE_BAD:
 		break;
 	}
+	if (g->memory != memory_failures()) {
+		defer(m, &r, STR("4.3.0"), STR("out of memory"));
+		return;
+	}
 	split_dsn(buf_str(&g->route.nexthop), STR("5.1.3"), &dsn, &text);
 	if (text.n == 0)
 		text = STR("bad address syntax");
@@ -289,7 +295,8 @@ static void queue_jobs(struct resolving *g)
 
 static void resolve_message(struct message *m)
 {
-	struct resolving g = {.m = m, .key = BUF_INIT(8192)};
+	struct resolving g = {
+		.m = m, .key = BUF_INIT(8192), .memory = memory_failures()};
 	uint32_t from = m->resolve_from;
 	uint32_t count = (uint32_t)m->envelope.recipient_count;
 

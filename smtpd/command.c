@@ -5,6 +5,7 @@
 
 #include "base/byteset.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "mail/address.h"
 #include "table/matchlist.h"
 
@@ -136,6 +137,7 @@ void command_run(struct session *s, struct str line)
 	struct str word, args;
 	size_t v;
 
+	s->memory = memory_failures();
 	while (line.n > 0 && byteset_has(&byteset_blank, line.p[line.n - 1]))
 		line.n--;
 	if (s->server->common->smtputf8_enable && !mail_is_utf8(line)) {

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/byteset.h"
@@ -230,14 +231,25 @@ static bool is_local(const struct connection *c)
 	return false;
 }
 
-static void serve_session(struct connection *c)
+/* There is not even memory for a session. */
+static void refuse_raw(int fd)
+{
+	static const char words[] = "421 4.3.0 Error: out of memory\r\n";
+
+	log_warning("out of memory: a client is sent away");
+	(void)!send(fd, words, sizeof(words) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void serve_session(struct connection *c, int fd)
 {
 	struct worker *w = c->worker;
 	enum session_want want;
 
 	if (session_new(w->server, &c->peer, &connection_asks, c,
-			&c->session) != 0)
+			&c->session) != 0) {
+		refuse_raw(fd);
 		return;
+	}
 	session_announce(c->session);
 	if (w->params->smtpd_tls_wrappermode && start_wrapped(c) != 0) {
 		session_lost(c->session);
@@ -262,6 +274,7 @@ void connection_serve(struct worker *w, int fd)
 	};
 
 	if (stream_open(fd, INPUT_MAX, &c.stream) != 0) {
+		refuse_raw(fd);
 		(void)close(fd);
 		return;
 	}
@@ -274,7 +287,7 @@ void connection_serve(struct worker *w, int fd)
 		c.unlimited = matchlist_host(w->limit_exceptions, c.peer.name,
 					     c.peer.address) == TABLE_FOUND;
 		c.local = is_local(&c);
-		serve_session(&c);
+		serve_session(&c, fd);
 		limits_leave(w->limits, c.client);
 	}
 	auth_exchange_free(c.exchange);

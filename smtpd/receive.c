@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "smtpd/policy.h"
 
 int verb_data(struct session *s, struct str args)
@@ -95,6 +96,7 @@ static void end_message(struct session *s)
 {
 	struct reply refusal;
 
+	s->memory = memory_failures();
 	s->mode = MODE_COMMAND;
 	s->where = "END-OF-MESSAGE";
 	if (s->tx->error != 0) {

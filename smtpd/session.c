@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "smtpd/limits.h"
 #include "smtpd/policy.h"
 #include "table/maps.h"
@@ -163,6 +164,8 @@ void session_reply(struct session *s, const struct reply *reply)
 
 	if (r.code == 0) /* nothing to say */
 		return;
+	if (r.code >= 500 && s->memory != memory_failures())
+		r = reply_of(REPLY_no_memory);
 	soften(s, &r);
 	if (s->errors >= s->params->smtpd_soft_error_limit &&
 	    s->params->smtpd_error_sleep_time > 0)

@@ -129,6 +129,7 @@ struct session {
 	bool bare_lf_concerns; /* smtpd_forbid_bare_newline applies */
 	bool auth_first;       /* the AUTH line itself is under way */
 	uint64_t discard_ext;  /* bit per enum smtpd_ext_id */
+	uint64_t memory;       /* memory_failures() when the command began */
 	int64_t errors;
 	int64_t junk;
 	struct {

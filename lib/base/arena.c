@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/memory.h"
 
 #define BLOCK_FIRST ((size_t)1024)
 #define BLOCK_LAST ((size_t)64 * 1024)
@@ -28,8 +29,10 @@ struct arena *arena_new(size_t max)
 {
 	struct arena *a = calloc(1, sizeof(*a));
 
-	if (a == NULL)
+	if (a == NULL) {
+		memory_failed();
 		return NULL;
+	}
 	a->max = max;
 	a->next_size = BLOCK_FIRST;
 	return a;
@@ -63,8 +66,10 @@ static struct block *block_for(struct arena *a, size_t n)
 	if (size > SIZE_MAX - sizeof(*block))
 		return NULL;
 	block = calloc(1, sizeof(*block) + size);
-	if (block == NULL)
+	if (block == NULL) {
+		memory_failed();
 		return NULL;
+	}
 	block->size = size;
 	if (large && a->newest != NULL) {
 		block->next = a->newest->next;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/memory.h"
 
 #define BUF_FIRST 64 /* bytes of the first allocation */
 
@@ -51,8 +52,10 @@ static bool reserve(struct buf *b, size_t need)
 	if (cap > b->max && b->max < SIZE_MAX)
 		cap = b->max + 1;
 	p = realloc(b->p, cap);
-	if (p == NULL)
+	if (p == NULL) {
+		memory_failed();
 		return false;
+	}
 	b->p = p;
 	b->cap = cap;
 	return true;

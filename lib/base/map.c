@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "base/memory.h"
 
 struct slot {
 	char *key; /* owned */
@@ -156,8 +157,10 @@ static int make_room(struct map *m)
 		if (__builtin_mul_overflow(cap, (size_t)2, &cap))
 			return -ENOMEM;
 	slots = calloc(cap, sizeof(*slots));
-	if (slots == NULL)
+	if (slots == NULL) {
+		memory_failed();
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < m->cap; i++)
 		if (slot_is_live(&m->slots[i]))
 			*slot_free_for(slots, cap, m->slots[i].hash) =

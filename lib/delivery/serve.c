@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "delivery/serve.h"
 #include "ipc/channel.h"
 #include "rt/fiber.h"
@@ -37,6 +38,11 @@ static size_t place_of(const struct delivery_request *r, uint32_t number)
 	return SIZE_MAX;
 }
 
+bool delivery_is_in_doubt(const struct delivery_job *job)
+{
+	return job->memory != memory_failures();
+}
+
 void delivery_report(struct delivery_job *job, const struct outcome *o)
 {
 	struct delivery_connection *c = job->connection;
@@ -44,6 +50,8 @@ void delivery_report(struct delivery_job *job, const struct outcome *o)
 
 	if (place == SIZE_MAX || job->answered[place])
 		return;
+	if (o->action == OUTCOME_BOUNCED && delivery_is_in_doubt(job))
+		return; /* it is answered as deferred at the end */
 	buf_reset(&c->frame);
 	if (delivery_outcome_encode(&c->frame, job->request.number, o) != 0) {
 		/* Not answered: qmgr tries it again. */
@@ -118,6 +126,7 @@ static int start_job(struct delivery_connection *c, struct msg *m)
 		return -ENOMEM;
 	}
 	job->arena = a;
+	job->memory = memory_failures();
 	job->connection = c;
 	job->done.dsn = STR("");
 	job->done.text = STR("");

@@ -25,7 +25,8 @@ struct delivery_job {
 	struct arena *arena;		 /* likewise */
 	struct delivery_connection *connection; /* inside */
 	struct delivery_done done;		/* inside */
-	bool *answered; /* inside: per recipient of the request */
+	bool *answered;	 /* inside: per recipient of the request */
+	uint64_t memory; /* inside: memory_failures() at its begin */
 };
 
 struct delivery_agent {
@@ -45,6 +46,10 @@ void delivery_serve(int fd, const struct delivery_agent *agent);
  * what was not read to a successor of this process. */
 void delivery_serve_until(int fd, const struct delivery_agent *agent,
 			  bool (*stopping)(const void *arg), const void *arg);
+
+/* Whether memory ran out since the job began: what would be returned to its
+ * sender is to be tried again instead. */
+bool delivery_is_in_doubt(const struct delivery_job *job);
 
 /* Answer for one recipient (o->recipient is its number); the first answer
  * counts.  Recipients without one when deliver() returns are answered as

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/why.h"
 #include "conf/param.h"
 #include "delivery/handover.h"
@@ -44,9 +45,10 @@ struct intake {
 	struct intake_envelope envelope;
 	struct message_work work;
 	struct buf prepend;
-	uint64_t bytes; /* of content, as it came */
-	bool begun;	/* the text has begun */
-	int error;	/* 0, or the first -errno */
+	uint64_t bytes;	 /* of content, as it came */
+	bool begun;	 /* the text has begun */
+	int error;	 /* 0, or the first -errno */
+	uint64_t memory; /* memory_failures() when it was begun */
 };
 
 int intake_site_open(const struct conf *conf, const struct conf_common *common,
@@ -117,6 +119,7 @@ int intake_begin(struct intake_site *site, const struct intake_origin *origin,
 	if (in == NULL)
 		return -ENOMEM;
 	in->site = site;
+	in->memory = memory_failures();
 	buf_init(&in->prepend, PREPEND_MAX);
 	in->arena = arena_new(ARENA_MAX);
 	if (in->arena == NULL || copy_origin(in, origin) < 0 ||
@@ -347,6 +350,9 @@ static int complete(struct intake *in, struct envelope *e)
 		intake_envelope_finish(&in->envelope, e);
 	e->arrived_us = queue_draft_time_us(in->draft);
 	e->flags = envelope_flags(in);
+	/* Something of it may be missing. */
+	if (rc == 0 && in->memory != memory_failures())
+		rc = -ENOMEM;
 	return rc;
 }
 
@@ -363,8 +369,10 @@ static int commit(struct intake *in, const struct envelope *e,
 		  struct intake_result *result)
 {
 	struct queue_place place;
+	struct queue_id id = {""};
 	int rc;
 
+	(void)!str_to_c(intake_id(in), id.text, sizeof(id.text));
 	log_message_id(in);
 	result->size = queue_draft_size(in->draft);
 	rc = queue_commit(in->draft, e, &place);
@@ -375,6 +383,9 @@ static int commit(struct intake *in, const struct envelope *e,
 	in->site->flushes = queue_flushes(in->site->queue);
 	if (rc < 0) {
 		stats_add(STAT_queue_commit_failures, 1);
+		log_line(LOG_LEVEL_WARNING, "cleanup",
+			 "%s: cannot store the message: %s", id.text,
+			 strerror(-rc));
 		return rc;
 	}
 	stats_add(STAT_queue_commits, 1);
