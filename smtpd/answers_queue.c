@@ -28,10 +28,13 @@ struct str port_text(uint16_t port, char room[8])
 
 int answer_space(void *ctx, uint64_t size)
 {
-	struct connection *c = ctx;
+	const struct connection *c = ctx;
+	const struct conf_common *common = c->worker->env->common;
 
-	return queue_space_for(c->worker->queue, size,
-			       c->worker->env->common->queue_minfree);
+	/* As Postfix: there must be room for the longest that may come. */
+	if (size < common->message_size_limit)
+		size = common->message_size_limit;
+	return queue_space_for(c->worker->queue, size, common->queue_minfree);
 }
 
 /* ---- the beginning ------------------------------------------------------ */

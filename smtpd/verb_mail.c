@@ -10,7 +10,7 @@
 
 static void session_out_of_memory(struct session *s)
 {
-	session_say(s, 452, (struct enhanced){4, 3, 0}, "Error: out of memory");
+	session_reply_id(s, REPLY_no_memory);
 }
 
 /* The address at the front of *args, into s->address.
@@ -31,6 +31,10 @@ static int take_address(struct session *s, struct str *args, bool sender,
 	rc = mail_path_parse(args, &opts, &s->address, NULL);
 	if (rc == 0)
 		return 0;
+	if (rc == -ENOMEM) {
+		session_out_of_memory(s);
+		return -1;
+	}
 	if (rc == -EILSEQ && s->server->common->smtputf8_enable)
 		return session_refuse_id(s, REPLY_need_smtputf8);
 	log_warning("Illegal address syntax from " STR_FMT
@@ -80,7 +84,12 @@ static int check_size(struct session *s)
 	rc = s->asks->space(s->ctx, s->tx->announced);
 	if (rc == 0)
 		return 0;
-	log_warning("not enough free space in mail queue");
+	if (rc == -ENOSPC)
+		log_warning("not enough free space in mail queue");
+	else
+		log_warning("cannot tell how much space is free in the mail "
+			    "queue: %s",
+			    strerror(-rc));
 	return session_refuse_id(s, REPLY_space_mail);
 }
 

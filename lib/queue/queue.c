@@ -273,7 +273,8 @@ int queue_space_for(struct queue *q, uint64_t size, uint64_t minfree)
 	if (q->space_asked == INT64_MIN ||
 	    clock_now() - q->space_asked >= SPACE_STALE_MS) {
 		q->space_error = ask_space(q, &q->space_free);
-		q->space_asked = clock_now();
+		/* Who cannot tell is asked again the next time. */
+		q->space_asked = q->space_error == 0 ? clock_now() : INT64_MIN;
 	}
 	if (q->space_error != 0)
 		return q->space_error;
