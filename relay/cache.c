@@ -122,8 +122,15 @@ static void sweep(void *arg)
 {
 	struct cache *c = arg;
 
-	while (map_count(c->places) > 0) {
+	for (;;) {
 		struct session *s;
+
+		/* Whoever was woken just before it was canceled: the cache is
+		 * no more. */
+		if (fiber_is_canceled())
+			return;
+		if (map_count(c->places) == 0)
+			break;
 
 		while ((s = take_old(c, clock_now())) != NULL) {
 			session_quit(s); /* may wait */
