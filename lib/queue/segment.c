@@ -54,7 +54,7 @@ int segment_list(struct queue *q, struct buf *names)
 {
 	struct dirent *entry;
 	DIR *dir;
-	int fd;
+	int fd, error;
 
 	if (q->journal_dir < 0)
 		return 0;
@@ -66,7 +66,7 @@ int segment_list(struct queue *q, struct buf *names)
 		(void)close(fd);
 		return -ENOMEM;
 	}
-	while ((entry = readdir(dir)) != NULL) {
+	while (errno = 0, (entry = readdir(dir)) != NULL) {
 		struct str name = str_of_c(entry->d_name);
 
 		if (!segment_name_is_valid(name))
@@ -74,8 +74,9 @@ int segment_list(struct queue *q, struct buf *names)
 		(void)buf_put(names, name);
 		(void)buf_put_byte(names, '\0');
 	}
+	error = -errno;
 	(void)closedir(dir);
-	return names->failed ? -ENOMEM : 0;
+	return names->failed ? -ENOMEM : error;
 }
 
 /* Whether it is no segment, and of no use without one. */
