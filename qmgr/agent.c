@@ -321,8 +321,12 @@ int agent_send(struct transport *t, struct job *j,
 		return error;
 	/* A descriptor of its own, which cannot write. */
 	fd = message_open_content(m);
-	if (fd < 0)
-		return fd == -ENOENT ? AGENT_NO_FILE : fd;
+	if (fd < 0) {
+		if (fd != -ENOENT)
+			log_warning("%s: cannot open it: %s", m->id.text,
+				    strerror(-fd));
+		return fd == -ENOENT ? AGENT_NO_FILE : AGENT_UNREADABLE;
+	}
 	error = map_put(c->jobs, key_of(&j->number), j, NULL);
 	if (error != 0) {
 		(void)close(fd);

@@ -474,7 +474,8 @@ void control_do(struct qmgr *q, const struct control *c, bool may_change,
 		flush_site(q, c->site, out, ids);
 	} else if (c->verb == CONTROL_FLUSH && c->id.n == 0) {
 		transport_revive_all(q);
-		scan_want(q, SCAN_INCOMING | SCAN_ALL);
+		journal_retry(q);
+		scan_want(q, SCAN_INCOMING | SCAN_ACTIVE | SCAN_ALL);
 	} else if (c->id.n > 0 && str_eq(c->id, STR("ALL"))) {
 		change_all(q, c, queues_of(c), out, ids);
 	} else if (c->id.n > 0) {

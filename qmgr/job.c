@@ -141,8 +141,9 @@ static void send(struct job *j, const struct hosts *hosts)
 		.relay = STR("none"),
 		.text = error == -EMSGSIZE
 				? STR("delivery request is too large")
-			: error == AGENT_NO_FILE
-				? STR("the queue file is gone")
+			: error == AGENT_NO_FILE ? STR("the queue file is gone")
+			: error == AGENT_UNREADABLE
+				? STR("cannot open the message")
 				: STR("mail transport unavailable"),
 	};
 

@@ -328,8 +328,8 @@ int journal_queued(struct qmgr *q, struct channel *ch, struct msg *msg)
 	if (error == -EBADMSG || msg->error != 0 || !queue_id_is_valid(id) ||
 	    record % SEGMENT_UNIT != 0)
 		return -EBADMSG;
-	if (error != 0) /* a scan will find it */
-		return 0;
+	if (error != 0)
+		return error == 1 ? 0 : error;
 	if (record + SEGMENT_IMAGE_AT + size > s->end)
 		s->end = record + SEGMENT_IMAGE_AT + size;
 	if (segment_is_taken(s, record) || message_find(q, id) != NULL)
@@ -354,6 +354,7 @@ int journal_queued(struct qmgr *q, struct channel *ch, struct msg *msg)
 
 int journal_news(struct qmgr *q, struct channel *ch, struct msg *m)
 {
+	struct str name = msg_str(m, TAG_SEGMENT, SEGMENT_NAME_MAX);
 	uint64_t generation = msg_u64(m, TAG_GENERATION, INT64_MAX);
 	uint64_t end = msg_u64(m, TAG_LENGTH, SEGMENT_SIZE_MAX);
 	uint64_t count = msg_u64(m, TAG_COUNT, SEGMENT_SIZE_MAX);
@@ -363,9 +364,11 @@ int journal_news(struct qmgr *q, struct channel *ch, struct msg *m)
 
 	if (error == -EBADMSG || m->error != 0)
 		return -EBADMSG;
-	if (error == 1 && s != NULL)
-		segment_answer_release(s, generation);
-	if (error != 0 || s->orphan)
+	if (error == 1) /* also when the segment is gone */
+		segment_answer_release(ch, name, generation);
+	if (error < 0)
+		return error;
+	if (error == 1 || s->orphan)
 		return 0;
 	s->end = end;
 	s->count = count;

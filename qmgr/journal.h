@@ -19,6 +19,9 @@ struct qmgr;
 /* Look for segments whose writers are gone; at the start, and every tick. */
 void journal_tick(struct qmgr *q);
 
+/* Try what failed again now, not when its time comes (a flush). */
+void journal_retry(struct qmgr *q);
+
 /* The fiber that writes and flushes the ledgers. */
 void journal_run(void *arg);
 
@@ -33,10 +36,11 @@ void journal_scan(void *arg);
 /* ---- what writers say ------------------------------------------------------
  */
 
-/* A message in a segment.  Borrows: m.  Returns: 0 or -EBADMSG. */
+/* A message in a segment.  Borrows: m.  Returns: 0; -EBADMSG; another -errno:
+ * the segment cannot be opened, and its writer has to come again. */
 MUST_USE int journal_queued(struct qmgr *q, struct channel *ch, struct msg *m);
 
-/* How a segment stands.  Blocks.  Returns: 0 or -EBADMSG. */
+/* How a segment stands.  Blocks.  Returns: likewise. */
 MUST_USE int journal_news(struct qmgr *q, struct channel *ch, struct msg *m);
 
 /* The connection ends. */

@@ -32,7 +32,8 @@ static void trigger(struct qmgr *q, char byte)
 		scan_want(q, SCAN_DEFERRED);
 		break;
 	case 'A':
-		scan_want(q, SCAN_INCOMING | SCAN_ALL);
+		journal_retry(q);
+		scan_want(q, SCAN_INCOMING | SCAN_ACTIVE | SCAN_ALL);
 		break;
 	case 'F':
 		transport_revive_all(q);
@@ -109,6 +110,7 @@ static void serve_messages(struct qmgr *q, int fd)
 	bool privileged = is_privileged(fd);
 	struct channel *ch;
 	struct msg m;
+	bool failed = false; /* it was us */
 	int error = channel_open(fd, &ch);
 
 	if (error != 0)
@@ -123,10 +125,15 @@ static void serve_messages(struct qmgr *q, int fd)
 			error = privileged ? journal_news(q, ch, &m) : -EBADMSG;
 		else if (m.type == MSG_CONTROL)
 			error = on_control(q, ch, &m, privileged);
+		failed = error != 0;
 		msg_drop(&m);
 	}
 	if (error == -EBADMSG)
 		log_warning("malformed message on the queue manager's socket");
+	else if (failed)
+		log_warning("cannot take what a writer hands over: %s: it has "
+			    "to come again",
+			    strerror(-error));
 	journal_channel_gone(q, ch);
 	channel_drain(ch, clock_deadline(FIRST_MS));
 	channel_close(ch);

@@ -82,7 +82,7 @@ struct qmgr {
 	struct waitq journal;	/* something is missed of a segment */
 	bool journals_checked;	/* all have been looked at, at the start */
 	struct waitq ledgers;	/* wakes who writes what became of messages */
-	int64_t ledgers_warned; /* when that last failed */
+	int64_t ledgers_warned; /* since it failed; 0: it did not */
 	unsigned settlers;	/* fibers that give messages files */
 
 	struct list transports; /* of struct transport */
@@ -389,10 +389,11 @@ void transport_free_all(struct qmgr *q);
 
 /* ---- agents (agent.c) --------------------------------------------------- */
 
-enum { AGENT_NO_FILE = 1 };
+enum { AGENT_NO_FILE = 1, AGENT_UNREADABLE };
 
 /* Send the job.  Blocks: on connecting.
- * Returns: 0; AGENT_NO_FILE: somebody removed the message; -EMSGSIZE;
+ * Returns: 0; AGENT_NO_FILE: somebody removed the message; AGENT_UNREADABLE: it
+ *          cannot be opened now; -EMSGSIZE;
  *          -errno: the agent cannot be reached. */
 MUST_USE int agent_send(struct transport *t, struct job *j,
 			const struct delivery_host *hosts, size_t host_count);

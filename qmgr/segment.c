@@ -117,18 +117,20 @@ void segment_begin_generation(struct segment *s)
 /* ---- release ---------------------------------------------------------------
  */
 
-void segment_answer_release(struct segment *s, uint64_t generation)
+void segment_answer_release(struct channel *writer, struct str name,
+			    uint64_t generation)
 {
 	BUF_SCOPED frame = BUF_INIT(512);
 	struct msg_writer w;
 
-	if (s->writer == NULL)
+	if (writer == NULL)
 		return; /* it will ask again */
 	msg_begin(&w, &frame, MSG_RELEASE);
-	msg_put(&w, TAG_SEGMENT, str_of_c(s->name));
+	msg_put(&w, TAG_SEGMENT, name);
 	msg_put(&w, TAG_GENERATION, generation);
-	if (msg_end(&w) == 0)
-		(void)!channel_post(s->writer, &frame, NULL, 0);
+	/* What it does not hear it asks for again, on a new connection. */
+	if (msg_end(&w) != 0 || channel_post(writer, &frame, NULL, 0) != 0)
+		channel_break(writer);
 }
 
 static void release_fiber(void *arg)
@@ -146,7 +148,7 @@ static void release_fiber(void *arg)
 		s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
 		return;
 	}
-	segment_answer_release(s, generation);
+	segment_answer_release(s->writer, str_of_c(s->name), generation);
 	if (last)
 		segment_free(s);
 	else
@@ -208,9 +210,13 @@ static void look_for_new(struct qmgr *q)
 {
 	BUF_SCOPED names = BUF_INIT((size_t)1 << 20);
 	struct str rest;
+	int error = segment_list(q->queue, &names);
 
-	if (segment_list(q->queue, &names) != 0)
+	if (error != 0) { /* the next tick looks again */
+		log_warning("cannot look through journal/: %s",
+			    strerror(-error));
 		return;
+	}
 	rest = buf_str(&names);
 	while (rest.n > 0) {
 		struct str name = str_of_c(rest.p);
@@ -226,6 +232,23 @@ static void look_for_new(struct qmgr *q)
 	}
 }
 
+static void retry(struct segment *s)
+{
+	s->again_at = 0;
+	segment_want_scan(s);
+}
+
+void journal_retry(struct qmgr *q)
+{
+	LIST_EACH(n, &q->segments)
+	{
+		struct segment *s = CONTAINER_OF(n, struct segment, node);
+
+		if (s->again_at > 0)
+			retry(s);
+	}
+}
+
 void journal_tick(struct qmgr *q)
 {
 	LIST_EACH(n, &q->segments)
@@ -233,16 +256,29 @@ void journal_tick(struct qmgr *q)
 		struct segment *s = CONTAINER_OF(n, struct segment, node);
 
 		adopt_maybe(s);
-		if (s->again_at > 0 && clock_now() >= s->again_at) {
-			s->again_at = 0;
-			segment_want_scan(s);
-		}
+		if (s->again_at > 0 && clock_now() >= s->again_at)
+			retry(s);
 	}
 	look_for_new(q);
 }
 
 /* ---- ledgers ---------------------------------------------------------------
  */
+
+/* What cannot be written is tried again with the next message: that does not
+ * need a line each. */
+static void warn_of_ledger(struct segment *s, const char *what, int error)
+{
+	struct qmgr *q = s->q;
+
+	if (q->ledgers_warned != 0 &&
+	    clock_now() < q->ledgers_warned + SEGMENT_AGAIN_MS)
+		return;
+	log_error("cannot %s what was delivered of the journal segment %s: "
+		  "%s: a crash now would deliver it twice",
+		  what, s->name, strerror(-error));
+	q->ledgers_warned = clock_now();
+}
 
 static void write_ledgers(struct qmgr *q)
 {
@@ -251,12 +287,8 @@ static void write_ledgers(struct qmgr *q)
 		struct segment *s = CONTAINER_OF(n, struct segment, node);
 		int error = s->releasing ? 0 : ledger_write(s->ledger);
 
-		if (error == 0 ||
-		    clock_now() < q->ledgers_warned + SEGMENT_AGAIN_MS)
-			continue;
-		log_error("cannot note what was delivered: %s",
-			  strerror(-error));
-		q->ledgers_warned = clock_now();
+		if (error != 0)
+			warn_of_ledger(s, "write", error);
 	}
 }
 
@@ -264,6 +296,7 @@ static void write_ledgers(struct qmgr *q)
 static void sync_ledgers(struct qmgr *q)
 {
 	bool more = true;
+	int error;
 
 	while (more) {
 		more = false;
@@ -275,8 +308,11 @@ static void sync_ledgers(struct qmgr *q)
 			if (s->releasing || !ledger_is_dirty(s->ledger))
 				continue;
 			s->users++;
-			if (ledger_sync(s->ledger) != 0)
-				log_error("cannot flush what was delivered");
+			error = ledger_sync(s->ledger);
+			if (error != 0)
+				warn_of_ledger(s, "flush", error);
+			else
+				q->ledgers_warned = 0;
 			s->users--;
 			segment_release_maybe(s);
 			more = true;

@@ -62,6 +62,7 @@ void segment_begin_generation(struct segment *s);
 
 /* Release it if nothing is owed any more; tell its writer. */
 void segment_release_maybe(struct segment *s);
-void segment_answer_release(struct segment *s, uint64_t generation);
+void segment_answer_release(struct channel *writer, struct str name,
+			    uint64_t generation);
 
 #endif

@@ -149,6 +149,7 @@ static void wait_for_end(struct handover *h)
 static void keeper(void *arg)
 {
 	struct handover *h = arg;
+	int64_t began;
 
 	while (!h->closed && !fiber_is_canceled()) {
 		if (h->channel == NULL &&
@@ -160,10 +161,14 @@ static void keeper(void *arg)
 			(void)fiber_sleep(clock_deadline(RETRY_MS));
 			continue;
 		}
+		began = clock_now();
 		wait_for_end(h);
 		channel_close(h->channel);
 		h->channel = NULL;
 		h->missed = true; /* perhaps: what was on its way */
+		/* Where qmgr cannot take it, it needs a moment. */
+		if (clock_now() - began < RETRY_MS && !h->closed)
+			(void)fiber_sleep(clock_deadline(RETRY_MS));
 	}
 	h->keeper = NULL;
 	if (h->closed)
