@@ -1,0 +1,235 @@
+"""A real disk that is full, read-only or out of quota: answers as Postfix gives them, nothing lost, and
+all goes on by itself when there is room again."""
+import os
+import pathlib
+import re
+import smtplib
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import harness
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "faults"))
+
+import orders  # noqa: E402
+
+pytestmark = pytest.mark.skipif(not harness.IS_ROOT, reason="mounting takes root")
+
+
+def call(*argv):
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        raise harness.Trouble("%s: %s" % (" ".join(map(str, argv)), done.stderr.strip()))
+
+
+@pytest.fixture
+def disk(folder):
+    """disk(kind, bytes, place): a file system of that size at `place`."""
+    mounted = []
+
+    def make(kind, size, place):
+        place.mkdir(parents=True, exist_ok=True)
+        before = place.stat()
+        try:
+            if kind == "tmpfs":
+                call("mount", "-t", "tmpfs", "-o", "size=%d" % size, "tmpfs", place)
+            else:
+                image = folder / ("%s-%d.img" % (kind, len(mounted)))
+                with open(image, "wb") as f:
+                    f.truncate(size)
+                call("mkfs." + kind, "-q", *(["-F"] if kind == "ext4" else ["-f"]), image)
+                call("mount", "-o", "loop", image, place)
+        except (harness.Trouble, OSError) as trouble:
+            pytest.skip("no %s on a loop device here: %s" % (kind, trouble))
+        mounted.append(place)
+        os.chown(place, before.st_uid, before.st_gid)
+        place.chmod(before.st_mode & 0o7777)
+        return place
+    yield make
+    for place in reversed(mounted):
+        # The processes of an instance may need a moment to end.
+        for _ in range(50):
+            if subprocess.run(["umount", place], capture_output=True).returncode == 0:
+                break
+            time.sleep(0.2)
+
+
+def fill(place):
+    """Leave no byte free; returns the file that took them."""
+    path = place / "filler"
+    with open(path, "ab", buffering=0) as f:
+        for piece in (1 << 20, 1 << 16, 4096, 512):
+            try:
+                while True:
+                    f.write(b"x" * piece)
+            except OSError:
+                continue
+    os.sync()
+    return path
+
+
+class Load:
+    """Clients that send until they are stopped; every reply is kept."""
+
+    def __init__(self, instance, recipients, clients=3, size=20000):
+        self.instance, self.recipients, self.size = instance, recipients, size
+        self.acknowledged, self.refused, self.wrong = {}, [], []
+        self.stop = threading.Event()
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.run, args=(n,)) for n in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, client_number):
+        number = 0
+        while not self.stop.is_set():
+            number += 1
+            tag, to = "f%d-%d" % (client_number, number), self.recipients[number % len(self.recipients)]
+            try:
+                with smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=30) as client:
+                    try:
+                        client.sendmail("eva@far.test", [to], orders.message(tag, self.size))
+                        with self.lock:
+                            self.acknowledged[tag] = to
+                    except smtplib.SMTPSenderRefused as error:
+                        self.refuse(error.smtp_code, error.smtp_error)
+                    except smtplib.SMTPDataError as error:
+                        self.refuse(error.smtp_code, error.smtp_error)
+            except (OSError, smtplib.SMTPException) as error:
+                self.wrong.append(repr(error))
+            time.sleep(0.02)
+
+    def refuse(self, code, text):
+        with self.lock:
+            self.refused.append("%d %s" % (code, text.decode()))
+
+    def end(self):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(60)
+
+
+def workers(instance):
+    return {pid for pid, line in instance.processes().items() if re.match(r"\S*(master|smtpd|qmgr|pickup)( |$)", line)}
+
+
+def all_delivered(instance, load, sink):
+    def missing():
+        there = set(orders.whole_tags(instance.mailbox("ana") + [m[2] for m in sink.messages]))
+        return set(load.acknowledged) - there
+    deadline = time.monotonic() + 60
+    while missing() and time.monotonic() < deadline:
+        instance.run("postqueue", "-c", instance.dir, "-f", check=False)
+        time.sleep(0.5)
+    lost = missing()
+    assert not lost, "%s\n%s" % (sorted(lost)[:10], instance.log()[-3000:])
+
+
+def on_small_disk(instance, disk, kind, sink, **settings):
+    spool = instance.dir / "small"
+    disk(kind, 340 << 20 if kind == "xfs" else 60 << 20, spool)
+    instance.user("ana")
+    instance.set(queue_directory=spool, journal_segment_size="1048576", journal_segments_max="2",
+                 transport_maps="inline:{ { later.test = smtp:[127.0.0.1]:%d } }" % sink.port, minimal_backoff_time="2s",
+                 maximal_backoff_time="2s", queue_run_delay="2s", transport_retry_time="1s", smtpd_peername_lookup="no",
+                 smtpd_client_connection_count_limit="0", **settings)
+    instance.start()
+    return spool
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_a_full_disk(instance, disk, closing, kind, capsys):
+    answers = {"EHLO": "421 4.3.2 later"}
+    sink = closing(harness.Sink(rules=answers))
+    spool = on_small_disk(instance, disk, kind, sink, message_size_limit="100000")
+    before = workers(instance)
+    load = Load(instance, ["ana@example.test", "x@later.test"])
+    try:
+        harness.wait_until("some mail", lambda: len(load.acknowledged) > 20)
+        filler = fill(spool)
+        harness.wait_until("a full disk to be noticed", lambda: len(load.refused) > 20, 40)
+        fill(spool)  # what deliveries have freed meanwhile
+        sent = instance.run("sendmail", "-f", "eva@far.test", "ana@example.test", input=orders.message("f-local", 60000), check=False)
+        half = list((spool / "maildrop").iterdir())
+        count = len(load.acknowledged)
+        filler.unlink()
+        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > count + 20, 40)
+    finally:
+        load.end()
+    answers.clear()
+    assert not load.wrong, load.wrong[:5]
+    assert {r.split(" ")[1] for r in load.refused} == {"4.3.1"} and {r[:3] for r in load.refused} == {"452"}, set(load.refused)
+    assert sent.returncode == 75 and "space" in sent.stderr and not half, (sent, half)
+    assert re.search(r"No space left on device|not enough free space", instance.log())
+    assert workers(instance) >= before, instance.log()[-3000:]
+    all_delivered(instance, load, sink)
+    with capsys.disabled():
+        print("\nfull disk, %s: acknowledged %d, refused %d (%s), lost 0" % (kind, len(load.acknowledged), len(load.refused), ", ".join(sorted(set(load.refused)))))
+
+
+def test_minfree(instance, disk, closing):
+    """Refused at MAIL, where Postfix does it: less free than queue_minfree, or than 1.5 times message_size_limit."""
+    sink = closing(harness.Sink())
+    spool = on_small_disk(instance, disk, "ext4", sink, message_size_limit="1000000", queue_minfree="20000000")
+
+    def mail(words=""):
+        time.sleep(0.6)  # free space is asked for twice a second
+        return harness.dialogue(instance.ports["smtp"], ["EHLO x", "MAIL FROM:<eva@far.test>" + words])[-1]
+    assert mail().startswith("250 ")
+    filler = spool / "filler"
+    room = os.statvfs(spool)
+    with open(filler, "wb") as f:
+        os.posix_fallocate(f.fileno(), 0, room.f_bavail * room.f_frsize - 15000000)
+    assert mail() == "452 4.3.1 Insufficient system storage"
+    assert mail(" SIZE=1000") == "452 4.3.1 Insufficient system storage"
+    assert "not enough free space" in instance.log()
+    instance.set(queue_minfree="0")
+    instance.malote("reload")
+    harness.wait_until("the new limit", lambda: mail(" SIZE=1000").startswith("250 "))
+    with open(filler, "ab") as f:
+        os.posix_fallocate(f.fileno(), 0, filler.stat().st_size + 14000000)
+    assert mail() == "452 4.3.1 Insufficient system storage"
+    filler.unlink()
+    assert mail().startswith("250 ")
+
+
+def test_a_full_mailbox_disk(instance, disk, folder):
+    """Maildir and mbox: deferred, nothing half is left, delivered when there is room."""
+    small = folder / "boxes"
+    disk("tmpfs", 1 << 20, small)
+    small.chmod(0o1777)
+    instance.user("ana")
+    instance.set(virtual_mailbox_maps="inline:{ { dir@example.test = dir/ } { box@example.test = box } }", virtual_mailbox_base=small,
+                 virtual_mailbox_domains="example.test", virtual_uid_maps="static:65534", virtual_gid_maps="static:65534",
+                 virtual_minimum_uid="1", minimal_backoff_time="1s", maximal_backoff_time="1s", queue_run_delay="1s", virtual_alias_maps="")
+    instance.start()
+
+    def send(to, tag, size):
+        with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=20) as client:
+            client.sendmail("eva@far.test", [to], orders.message(tag, size))
+
+    def boxes():
+        box = (small / "box").read_bytes() if (small / "box").exists() else b""
+        return [p.read_bytes() for p in (small / "dir" / "new").glob("*")] + \
+            [part for part in re.split(rb"(?:^|\n\n)From [^\n]+\n", box) if part]
+    send("dir@example.test", "f1", 300)
+    send("box@example.test", "f2", 300)
+    harness.wait_until("two messages", lambda: len(boxes()) == 2)
+    length = (small / "box").stat().st_size
+    filler = small / "filler"
+    filler.write_bytes(b"x" * (900 << 10))
+    for tag, to in (("f3", "dir@example.test"), ("f4", "box@example.test")):
+        send(to, tag, 200000)
+        line = instance.wait_log(r"to=<%s>.*dsn=(\S+), status=(\w+) \((.*)\)" % to, count=2)
+        assert line[2] == "deferred" and line[1].startswith("4.") and "No space left" in line[3], line[0]
+    assert (small / "box").stat().st_size == length
+    assert sorted(orders.whole_tags(boxes())) == ["f1", "f2"]
+    assert list((small / "dir" / "tmp").iterdir()) == []
+    filler.unlink()
+    instance.run("postqueue", "-f")
+    harness.wait_until("all four", lambda: len(boxes()) == 4, 30)
+    assert sorted(orders.whole_tags(boxes())) == ["f1", "f2", "f3", "f4"]
