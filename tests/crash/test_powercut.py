@@ -46,10 +46,10 @@ pytestmark = pytest.mark.skipif(reason_to_skip() is not None, reason=str(reason_
 
 
 def apart(script, *args, timeout=300):
-    """Run a script in mount, network and process namespaces of its own: whatever it leaves is gone with it."""
+    """Run a script in mount, network and process namespaces of its own: whatever it leaves is gone with it, and it with us."""
     env = dict(os.environ, MALOTE_BUILD=str(harness.BUILD), CRASH_DISK=harness.built_for_tests("crash_disk"),
                CRASH_NOSYNC_SO=harness.built_for_tests("libcrash_nosync.so"))
-    return subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable,
+    return subprocess.run(["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable,
                            str(HERE / script), *map(str, args)], capture_output=True, text=True, timeout=timeout, env=env)
 
 

@@ -42,6 +42,8 @@ class Disk:
                 raise harness.Trouble("the loop device does no direct I/O")
             run("mount", "-t", filesystem, self.loop, work / "mnt")
             self.mounted = True
+            run("losetup", "-d", self.loop)  # when it is unmounted, by whatever ends us
+            self.loop = None
             self.position_file = os.open(work / "fuse" / "position", os.O_RDONLY)
         except BaseException:
             self.close()
@@ -58,7 +60,8 @@ class Disk:
             run("umount", self.work / "mnt")
         if self.loop:
             run("losetup", "-d", self.loop)
-        subprocess.run(["umount", str(self.work / "fuse")], capture_output=True, timeout=60)
+        harness.wait_until("the disk to be free", lambda: subprocess.run(
+            ["umount", str(self.work / "fuse")], capture_output=True, timeout=60).returncode == 0 or self.server.poll() is not None)
         self.server.wait(20)
 
 
