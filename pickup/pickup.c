@@ -20,6 +20,7 @@
 #include "base/why.h"
 #include "conf/conf.h"
 #include "delivery/handover.h"
+#include "delivery/spool.h"
 #include "pickup/params.h"
 #include "pickup/take.h"
 #include "queue/writer.h"
@@ -163,23 +164,13 @@ static int pickup_open(struct service_env *env, struct why *why)
 {
 	const struct pickup_params *params = env->params;
 	struct pickup *p = calloc(1, sizeof(*p));
-	struct queue_opts opts = {.memory_limit = 0};
-	char queue[4096];
 	int rc;
 
 	if (p == NULL || (p->busy = map_new()) == NULL)
 		return why_fail(why, -ENOMEM, "out of memory");
 	env->state = p;
 	rt_sem_init(&p->slots, (unsigned)params->malote_pickup_concurrency);
-	if (!str_to_c(env->common->queue_directory, queue, sizeof(queue)))
-		return why_fail(why, -EINVAL, "queue_directory is too long");
-	opts.memory_limit = (uint64_t)conf_int(
-		env->conf, STR("journal_message_limit"), 0, 0, INT32_MAX);
-	opts.journal_segment_size = (uint64_t)conf_int(
-		env->conf, STR("journal_segment_size"), 0, 0, 1 << 30);
-	opts.journal_segments = (unsigned)conf_int(
-		env->conf, STR("journal_segments_max"), 4, 1, 16);
-	rc = queue_open(queue, &opts, &p->queue, why);
+	rc = spool_open(env->conf, env->common, &p->queue, why);
 	if (rc == 0)
 		rc = handover_open("public/qmgr", p->queue, &p->handover);
 	if (rc == 0)

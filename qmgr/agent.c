@@ -13,6 +13,7 @@
 #include "base/why.h"
 #include "conf/param.h"
 #include "ipc/channel.h"
+#include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
 
 #define CONNECT_MS 10000
@@ -159,6 +160,8 @@ static void connection_end(struct connection *c, int error)
 	if (c->agent != NULL && c->agent->now == c)
 		c->agent->now = NULL;
 	channel_close(c->channel);
+	if (map_count(c->jobs) > 0)
+		journal_readers_lost(t->q);
 	while (map_next(c->jobs, &cursor, &key, &value)) {
 		struct job *j = value;
 

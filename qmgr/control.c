@@ -33,6 +33,12 @@ static unsigned queues_of(const struct control *c)
 	return all;
 }
 
+/* Where people look for an active message: where its file is, and in active. */
+static unsigned queues_with(const struct message *m)
+{
+	return 1u << m->where | 1u << QUEUE_ACTIVE;
+}
+
 /* ---- an active message -------------------------------------------------- */
 
 /* Move it now, so that it is there already when we are killed; while a file of
@@ -63,8 +69,7 @@ static int change_active(struct message *m, enum control_verb verb)
 		/* The file goes now; nothing is begun any more. */
 		m->after = AFTER_DELETE;
 		if (m->segment != NULL) {
-			if (!m->settling)
-				journal_done(m);
+			journal_delete(m);
 			return 0;
 		}
 		return queue_file_remove(m->q->queue, m->where,
@@ -322,7 +327,7 @@ static void change_all_active(struct qmgr *q, struct changing *c,
 		const struct message *m =
 			CONTAINER_OF(node, struct message, node);
 
-		if (n < count && (queues & 1u << m->where) != 0)
+		if (n < count && (queues & queues_with(m)) != 0)
 			all[n++] = m->id;
 	}
 	for (size_t i = 0; i < n; i += SCAN_PORTION) {
@@ -347,6 +352,7 @@ static void change_all(struct qmgr *q, const struct control *c, unsigned queues,
 	}
 	feed_pause(q, true);
 	rt_sem_give(&q->hands);
+	journal_settle_waiting(q);
 	*to = (struct changing){
 		.queue = q->queue, .verb = c->verb, .in = QUEUE_ACTIVE};
 	change_all_active(q, to, queues, out, ids);
@@ -439,7 +445,8 @@ static void change_by_id(struct qmgr *q, const struct control *c,
 			 struct buf *ids)
 {
 	struct changing *to = calloc(1, sizeof(*to));
-	struct message *m;
+	const struct message *m;
+	unsigned wanted;
 	int error;
 
 	if (to == NULL || rt_sem_take(&q->hands, DEADLINE_NEVER) != 0) {
@@ -450,11 +457,16 @@ static void change_by_id(struct qmgr *q, const struct control *c,
 	*to = (struct changing){.queue = q->queue, .verb = c->verb, .count = 1};
 	m = message_find(q, c->id);
 	error = m != NULL ? 0 : queue_file_find(q->queue, c->id, &to->in);
+	if (error == -ENOENT) {
+		journal_settle_waiting(q);
+		error = queue_file_find(q->queue, c->id, &to->in);
+	}
 	if (m != NULL)
 		to->in = m->where;
+	wanted = m != NULL ? queues_with(m) : 1u << to->in;
 	if (error == 0 &&
 	    str_to_c(c->id, to->ids[0].text, sizeof(to->ids[0].text)) &&
-	    (queues & 1u << to->in) != 0)
+	    (queues & wanted) != 0)
 		change(q, to, out, ids);
 	rt_sem_give(&q->hands);
 	free(to);

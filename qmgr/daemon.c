@@ -10,6 +10,8 @@
 #include "base/why.h"
 #include "conf/conf.h"
 #include "conf/mastercf.h"
+#include "delivery/handover.h"
+#include "delivery/spool.h"
 #include "dns/dns.h"
 #include "qmgr/daemon.h"
 #include "qmgr/journal.h"
@@ -98,8 +100,8 @@ static int make(struct qmgr *q, const struct service_env *env, struct made *out,
 	if (error == 0)
 		error = route_open(env->conf, env->common, &out->route, why);
 	if (error == 0)
-		error = intake_site_open(env->conf, env->common, q->queue, NULL,
-					 &out->intake, why);
+		error = intake_site_open(env->conf, env->common, q->queue,
+					 q->handover, &out->intake, why);
 	if (error == 0)
 		error = open_dns(q, env, &out->dns, why);
 	if (error != 0) {
@@ -154,21 +156,6 @@ static int qmgr_reload(struct service_env *env)
 }
 
 /* ---- the beginning ------------------------------------------------------ */
-
-static int open_queue(struct service_env *env, struct queue **out,
-		      struct why *why)
-{
-	struct queue_opts opts = {.memory_limit = 0};
-	BUF_SCOPED path = BUF_INIT(4096);
-	struct str names = STR("");
-
-	if (conf_str(env->conf, STR("hash_queue_names"), &names, NULL) == 0)
-		opts.hash_queue_names = names;
-	opts.hash_queue_depth =
-		(unsigned)conf_int(env->conf, STR("hash_queue_depth"), 1, 1, 3);
-	(void)buf_put(&path, env->common->queue_directory);
-	return queue_open(buf_cstr(&path), &opts, out, why);
-}
 
 /* Descriptors are what 20000 active messages take most of. */
 static unsigned files_most(void)
@@ -249,12 +236,16 @@ static int qmgr_open(struct service_env *env, struct why *why)
 	if (q->messages == NULL || q->waiting == NULL || q->dead_sites == NULL)
 		error = why_fail(why, -ENOMEM, "out of memory");
 	else
-		error = open_queue(env, &q->queue, why);
+		error = spool_open(env->conf, env->common, &q->queue, why);
 	if (error == 0)
 		error = lock_queue(q, why);
+	/* Its notices come to it as the messages of others do. */
+	if (error == 0)
+		error = handover_open("public/qmgr", q->queue, &q->handover);
 	if (error == 0)
 		error = make(q, env, &made, why);
 	if (error != 0) {
+		handover_close(q->handover);
 		queue_close(q->queue);
 		map_free(q->messages);
 		waiting_free(q->waiting);

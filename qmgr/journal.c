@@ -57,28 +57,54 @@ void journal_done(struct message *m)
 	segment_release_maybe(s);
 }
 
-/* What cannot be read is kept for a person. */
-static void put_away(struct segment *s, const struct segment_record *r,
-		     const struct why *why)
+static int settle_work(void *arg)
 {
-	struct settling to = {
-		.q = s->q->queue,
-		.from = s->fd,
-		.tail = r->image,
-		.id = r->id,
-		.to = QUEUE_CORRUPT,
-	};
-	int error = queue_settle(&to);
+	return queue_settle(arg);
+}
 
-	log_warning("saving corrupt message \"%s\" from the journal to queue "
-		    "\"corrupt\": %s",
-		    r->id.text, why->text);
+/* Give a record that nobody has taken up a file.  Returns: 0 or -errno. */
+static int settle_record(struct segment *s, const struct segment_record *r,
+			 enum queue_name name)
+{
+	BUF_SCOPED image = BUF_INIT(SIZE_MAX / 2);
+	struct settling to = {
+		.q = s->q->queue, .from = s->fd, .id = r->id, .to = name};
+	int error;
+
+	/* The reader's bytes are gone when we have waited. */
+	if (!buf_put(&image, r->image) ||
+	    !buf_put(&image, ledger_tail(s->ledger, r->record)))
+		return -ENOMEM;
+	to.tail = buf_str(&image);
+	error = segment_take(s, r->record);
+	if (error != 0)
+		return error;
+	s->users++;
+	error = offload(settle_work, &to);
+	s->users--;
 	if (error != 0) {
+		segment_untake(s, r->record);
 		s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
-		return;
+		return error;
 	}
 	(void)close(to.fd);
 	segment_note_done(s, r->record);
+	return 0;
+}
+
+void journal_delete(struct message *m)
+{
+	segment_note_done(m->segment, m->record);
+}
+
+/* What cannot be read is kept for a person. */
+static int put_away(struct segment *s, const struct segment_record *r,
+		    const struct why *why)
+{
+	log_warning("saving corrupt message \"%s\" from the journal to queue "
+		    "\"corrupt\": %s",
+		    r->id.text, why->text);
+	return settle_record(s, r, QUEUE_CORRUPT);
 }
 
 struct keeping {
@@ -135,13 +161,15 @@ static int take_image(struct segment *s, const struct segment_record *r)
 	error = image.failed ? -ENOMEM
 			     : queue_read_image(buf_str(&image), m->arena,
 						&read, &why);
+	if (error == -EBADMSG) {
+		message_free(m);
+		return put_away(s, r, &why);
+	}
 	if (error == 0)
 		error = segment_take(s, r->record);
 	if (error != 0) {
 		message_free(m);
-		if (error == -EBADMSG)
-			put_away(s, r, &why);
-		return error == -EBADMSG ? 0 : error;
+		return error;
 	}
 	bind(m, s, r->record, r->image.n);
 	m->old = s->orphan; /* what is new does not wait for it */
@@ -277,6 +305,42 @@ void journal_scan(void *arg)
 	}
 }
 
+/* The records of one segment that nobody has taken up. */
+static int settle_waiting(struct segment *s)
+{
+	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
+	struct segment_record r;
+	int error = segment_read_begin(
+		s->fd, str_of_c(s->name), ledger_released(s->ledger),
+		s->orphan ? SEGMENT_SIZE_MAX : s->end, &reader);
+
+	while (error == 0) {
+		error = segment_read_next(reader, &r);
+		if (error == 0 && is_owed(s, &r))
+			error = settle_record(s, &r, QUEUE_INCOMING);
+	}
+	return error == 1 ? 0 : error;
+}
+
+void journal_settle_waiting(struct qmgr *q)
+{
+	LIST_EACH(n, &q->segments)
+	{
+		struct segment *s = CONTAINER_OF(n, struct segment, node);
+		int error;
+
+		if (s->releasing || (!s->missed && !s->scanning))
+			continue;
+		s->users++; /* it stays in the list */
+		error = settle_waiting(s);
+		s->users--;
+		if (error != 0)
+			log_warning("cannot give the messages in the journal "
+				    "segment %s files: %s",
+				    s->name, strerror(-error));
+	}
+}
+
 /* ---- what writers say ------------------------------------------------------
  */
 
@@ -387,6 +451,10 @@ void journal_save(struct message *m)
 {
 	if (m->settling)
 		return; /* it goes to the file, soon */
+	if (m->after == AFTER_DELETE) {
+		buf_reset(&m->unsaved);
+		return;
+	}
 	if (m->unsaved.failed || ledger_add(m->segment->ledger, m->record,
 					    buf_str(&m->unsaved)) != 0)
 		log_error("%s: cannot note what was delivered: out of memory",
@@ -400,11 +468,6 @@ int journal_open_content(const struct message *m)
 	int fd = fcntl(m->segment->fd, F_DUPFD_CLOEXEC, 0);
 
 	return fd < 0 ? -errno : fd;
-}
-
-static int settle_work(void *arg)
-{
-	return queue_settle(arg);
 }
 
 int journal_settle(struct message *m, enum queue_name to, int64_t when_s)
@@ -438,6 +501,7 @@ int journal_settle(struct message *m, enum queue_name to, int64_t when_s)
 		return error;
 	}
 	m->where = to;
+	m->offset -= m->record + SEGMENT_IMAGE_AT;
 	m->end = s.end;
 	message_keep_file(m, s.fd);
 	journal_done(m);

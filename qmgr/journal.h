@@ -33,6 +33,14 @@ void journal_end(struct qmgr *q);
  * then (q->hands): what has been settled is recognised by its file. */
 void journal_scan(void *arg);
 
+/* An agent that has descriptors of segments went away with jobs unanswered; it
+ * may go on reading.  From now on such descriptors are told from ours. */
+void journal_readers_lost(struct qmgr *q);
+
+/* Give a file in incoming/ to all that is in journals and was not taken up for
+ * want of room, so that it can be found there.  Blocks: on the disk. */
+void journal_settle_waiting(struct qmgr *q);
+
 /* ---- what writers say ------------------------------------------------------
  */
 
@@ -54,6 +62,10 @@ void journal_save(struct message *m);
 
 /* It is over: nothing of it is owed any more. */
 void journal_done(struct message *m);
+
+/* Nothing of it is owed any more, but its bytes stay where they are as long as
+ * somebody may be reading them: until journal_done(). */
+void journal_delete(struct message *m);
 
 /* Forget it, as one that is still owed: it is taken up again later. */
 void journal_drop(struct message *m);

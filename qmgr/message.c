@@ -261,10 +261,10 @@ void message_from_writer(struct qmgr *q, struct str id, int fd, uint64_t offset,
 
 int message_open_content(const struct message *m)
 {
-	if (m->segment != NULL)
-		return journal_open_content(m);
 	if (m->after == AFTER_DELETE)
 		return -ENOENT;
+	if (m->segment != NULL)
+		return journal_open_content(m);
 	return queue_file_open(m->q->queue, m->where, queue_id_str(&m->id),
 			       false);
 }

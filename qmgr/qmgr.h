@@ -38,6 +38,7 @@
 struct agent;
 struct conf_common;
 struct dns;
+struct handover;
 struct intake_site;
 struct mastercf;
 struct route;
@@ -52,6 +53,7 @@ struct qmgr {
 	const struct qmgr_params *params;
 	const struct conf_common *common;
 	struct queue *queue;
+	struct handover *handover; /* of its own notices, to itself */
 
 	/* Made from the configuration; a reload swaps them while nobody is
 	 * inside (`readers`, qmgr_enter()). */
@@ -249,10 +251,6 @@ size_t take_most(const struct qmgr *q);
  * Blocks: in the thread pool.  The caller has q->hands. */
 void take_files(struct qmgr *q, enum queue_name where, struct take *list,
 		size_t count, int64_t until_s);
-
-/* Make a message active that we have written ourselves.  Returns: as result.
- * Blocks. */
-int take_written(struct qmgr *q, const struct queue_id *id);
 
 /* ---- routing (resolve.c) ------------------------------------------------ */
 

@@ -135,8 +135,6 @@ static int send(const struct sending *s)
 		return error;
 	log_line(LOG_LEVEL_INFO, "bounce", "%s: %s notification: %s",
 		 s->m->id.text, s->what, id.text);
-	if (!message_may_start(q, true) || take_written(q, &id) < 0)
-		scan_want(q, SCAN_INCOMING);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* The segments that qmgr knows: what of them has been taken up, their ledgers,
  * whose they are, when they are free again. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -162,6 +163,9 @@ void segment_release_maybe(struct segment *s)
 	    s->scanning || s->releasing || s->users > 0 || s->again_at > 0 ||
 	    ledger_done_count(s->ledger) < s->count)
 		return;
+	/* An agent that we lost may be reading still: not under its eyes. */
+	if (!s->orphan && (s->lost || segment_has_other_readers(s->fd)))
+		return; /* the tick looks again */
 	s->releasing = true;
 	if (fiber_spawn(release_fiber, s) == NULL)
 		s->releasing = false;
@@ -203,6 +207,34 @@ static void adopt_maybe(struct segment *s)
 		return;
 	s->orphan = true;
 	segment_want_scan(s);
+}
+
+/* From now on, who has our old descriptor is another reader. */
+static void open_again(struct segment *s)
+{
+	int fd = segment_open(s->q->queue, str_of_c(s->name));
+
+	/* The number stays: somebody may be at work with it. */
+	if (fd < 0 || dup3(fd, s->fd, O_CLOEXEC) < 0)
+		log_warning("cannot open the journal segment %s again: %s",
+			    s->name, strerror(fd < 0 ? -fd : errno));
+	else
+		s->lost = false;
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+void journal_readers_lost(struct qmgr *q)
+{
+	LIST_EACH(n, &q->segments)
+	{
+		struct segment *s = CONTAINER_OF(n, struct segment, node);
+
+		if (s->orphan)
+			continue; /* is removed, not written over */
+		s->lost = true;
+		open_again(s);
+	}
 }
 
 /* Know the segments of writers that are gone. */
@@ -258,6 +290,9 @@ void journal_tick(struct qmgr *q)
 		adopt_maybe(s);
 		if (s->again_at > 0 && clock_now() >= s->again_at)
 			retry(s);
+		if (s->lost)
+			open_again(s);
+		segment_release_maybe(s);
 	}
 	look_for_new(q);
 }

@@ -36,6 +36,7 @@ struct segment {
 	bool scanning;
 	bool checked; /* has been read once */
 	bool releasing;
+	bool lost;	  /* an agent went off with our descriptor */
 	int64_t again_at; /* 0: no */
 };
 

@@ -244,15 +244,3 @@ void take_files(struct qmgr *q, enum queue_name where, struct take *list,
 		conclude(q, where, &w->tasks[i]);
 	free(w);
 }
-
-int take_written(struct qmgr *q, const struct queue_id *id)
-{
-	struct take t = {.id = *id};
-	int error = rt_sem_take(&q->hands, DEADLINE_NEVER);
-
-	if (error != 0)
-		return error;
-	take_files(q, QUEUE_INCOMING, &t, 1, INT64_MAX);
-	rt_sem_give(&q->hands);
-	return t.result;
-}

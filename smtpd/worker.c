@@ -13,6 +13,7 @@
 #include "base/why.h"
 #include "conf/conf.h"
 #include "delivery/handover.h"
+#include "delivery/spool.h"
 #include "dns/dns.h"
 #include "queue/writer.h"
 #include "rewrite/intake.h"
@@ -38,20 +39,8 @@ static bool has_option(struct str list, struct str option)
 static int open_queue(struct worker *w, struct why *why)
 {
 	const struct service_env *env = w->env;
-	struct queue_opts opts = {.memory_limit = 0};
-	char directory[4096];
-	int rc;
+	int rc = spool_open(env->conf, env->common, &w->queue, why);
 
-	if (!str_to_c(env->common->queue_directory, directory,
-		      sizeof(directory)))
-		return why_fail(why, -EINVAL, "queue_directory is too long");
-	opts.memory_limit = (uint64_t)conf_int(
-		env->conf, STR("journal_message_limit"), 0, 0, INT32_MAX);
-	opts.journal_segment_size = (uint64_t)conf_int(
-		env->conf, STR("journal_segment_size"), 0, 0, 1 << 30);
-	opts.journal_segments = (unsigned)conf_int(
-		env->conf, STR("journal_segments_max"), 4, 1, 16);
-	rc = queue_open(directory, &opts, &w->queue, why);
 	if (rc == 0)
 		rc = handover_open("public/qmgr", w->queue, &w->handover);
 	if (rc == 0)

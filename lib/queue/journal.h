@@ -67,6 +67,11 @@ void segment_clean(struct queue *q);
 /* Open for reading.  Returns: a descriptor; -ENOENT; -errno. */
 MUST_USE int segment_open(struct queue *q, struct str name);
 
+/* Whether another segment_open() of the same segment, by whomever, is in use:
+ * its descriptor, or what was made of it by dup() or sent to another process,
+ * is open still.  What is read there must not be written over. */
+bool segment_has_other_readers(int fd);
+
 /* Whether its writer is gone; if so, nobody else can take it as long as `fd`
  * is open. */
 bool segment_adopt(int fd);

@@ -117,6 +117,7 @@ void segment_clean(struct queue *q)
 
 int segment_open(struct queue *q, struct str name)
 {
+	struct flock reading = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
 	char path[SEGMENT_NAME_MAX + 1];
 	struct stat st;
 	int fd;
@@ -132,7 +133,16 @@ int segment_open(struct queue *q, struct str name)
 		(void)close(fd);
 		return -EINVAL;
 	}
+	/* Where the file system knows no such locks, nobody is seen. */
+	(void)fcntl(fd, F_OFD_SETLK, &reading);
 	return fd;
+}
+
+bool segment_has_other_readers(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 bool segment_adopt(int fd)

@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import smtplib
+import threading
 import time
 
 import pytest
@@ -188,3 +189,50 @@ def test_changing_what_is_delivered_meanwhile(instance, closing, option, word):
     time.sleep(0.5)
     assert pids(instance, "qmgr") == [qmgr]
     assert files(instance, "hold") == files(instance, "deferred") == files(instance, "active") == 0
+
+
+class SlowSink(harness.Sink):
+    """A next hop that says 354 to its first client only when it is told to."""
+
+    def __init__(self):
+        self.gate = threading.Event()
+        self.waiting = threading.Event()
+        super().__init__({"DATA": self.go_ahead})
+
+    def go_ahead(self, line):
+        if not self.waiting.is_set():
+            self.waiting.set()
+            self.gate.wait(60)
+        return "354 go ahead"
+
+
+def fill_all_segments(instance, times):
+    """Have every segment written over, if it may be."""
+    before = len(re.findall(r"x@gone\.test.*status=sent", instance.log()))
+    for _ in range(times):
+        send(instance, "x@gone.test", 150, 8000)
+    instance.wait_log(r"x@gone\.test.*status=sent", count=before + 150 * times, timeout=90)
+
+
+@pytest.mark.parametrize("how", ["qmgr is killed", "it is deleted"])
+def test_what_an_agent_still_reads_is_not_written_over(small, closing, how):
+    """An agent that qmgr has lost, or that is at a message which was deleted meanwhile, never sends the bytes of others."""
+    sink = closing(SlowSink())
+    small.set(transport_maps="inline:{ { gone.test = discard: } { slow.test = smtp:[127.0.0.1]:%d } }" % sink.port, service_workers="1")
+    small.run("malote", "reload")
+    send(small, "rui@slow.test", size=6000)
+    assert sink.waiting.wait(20)
+    if how == "qmgr is killed":
+        os.kill(the_qmgr(small), signal.SIGKILL)
+        harness.wait_until("it to be sent by the next one", lambda: len(sink.messages) == 1, timeout=30)
+    else:
+        assert "Deleted: 1 message" in small.run("postsuper", "-d", "ALL").stderr
+    fill_all_segments(small, 6)
+    seen = len(sink.messages)
+    sink.gate.set()
+    harness.wait_until("the first to go on", lambda: len(sink.messages) == seen + 1)
+    for _, _, content in sink.messages:
+        assert b"Subject: rui@slow.test-0" in content
+        assert content.count(b"\r\n" + b"x" * 70) == 6000 // 72 + 1
+    fill_all_segments(small, 4)
+    assert len(segments(small)) <= 2 * len(pids(small, "smtpd"))
