@@ -111,8 +111,12 @@ int main(int argc, char **argv)
 		.fallocate = slow_fallocate,
 		.fsync = slow_fsync,
 	};
-	char program[] = "slowdisk", foreground[] = "-f";
-	char *args[] = {program, foreground, NULL, NULL};
+	char program[] = "slowdisk";
+	char *words[] = {program, NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(1, words);
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	struct fuse *fuse;
+	int status;
 
 	if (argc != 4) {
 		(void)fputs("usage: slowdisk FILE FOLDER MICROSECONDS\n",
@@ -123,6 +127,14 @@ int main(int argc, char **argv)
 	if (below.fd < 0)
 		bench_die("%s: %s", argv[1], strerror(errno));
 	below.delay_us = bench_number("delay", argv[3], 0, 10000000);
-	args[2] = argv[2];
-	return fuse_main(3, args, &operations, NULL);
+	fuse = fuse_new(&args, &operations, sizeof(operations), NULL);
+	if (fuse == NULL || config == NULL || fuse_mount(fuse, argv[2]) != 0 ||
+	    fuse_set_signal_handlers(fuse_get_session(fuse)) != 0)
+		bench_die("%s: FUSE cannot be mounted", argv[2]);
+	status = fuse_loop_mt(fuse, config);
+	fuse_unmount(fuse);
+	fuse_loop_cfg_destroy(config);
+	fuse_destroy(fuse);
+	fuse_opt_free_args(&args);
+	return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
