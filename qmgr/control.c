@@ -107,7 +107,8 @@ struct changing {
 	struct queue *queue;
 	enum control_verb verb;
 	enum queue_name in;
-	bool files_only; /* what is active has been done */
+	bool files_only;  /* what is active has been done: */
+	struct map *done; /* by id, those that it was done to; NULL: not kept */
 	struct queue_id ids[SCAN_PORTION];
 	int results[SCAN_PORTION];
 	size_t count;
@@ -246,7 +247,8 @@ static void change(struct qmgr *q, struct changing *c, struct controlled *out,
 		struct message *m = message_find(q, id);
 		int error;
 
-		if (m != NULL && c->files_only)
+		if (c->files_only &&
+		    (m != NULL || map_get(c->done, id) != NULL))
 			continue;
 		if (m == NULL && c->verb != CONTROL_FLUSH) {
 			c->ids[files++] = c->ids[i];
@@ -258,6 +260,9 @@ static void change(struct qmgr *q, struct changing *c, struct controlled *out,
 			error = m->after == AFTER_DELETE
 					? -ENOENT
 					: change_active(m, c->verb);
+		/* Without memory it is only counted twice. */
+		if (error == 0 && c->done != NULL)
+			(void)!map_put(c->done, id, q, NULL);
 		note(c->verb, id, error, out, ids);
 	}
 	c->count = files;
@@ -343,7 +348,8 @@ static void change_all_active(struct qmgr *q, struct changing *c,
 static void change_all(struct qmgr *q, const struct control *c, unsigned queues,
 		       struct controlled *out, struct buf *ids)
 {
-	struct changing *to = calloc(1, sizeof(*to));
+	CLEANUP(map_free) struct map *done = map_new();
+	struct changing *to = done == NULL ? NULL : calloc(1, sizeof(*to));
 
 	if (to == NULL || rt_sem_take(&q->hands, DEADLINE_NEVER) != 0) {
 		out->status = to == NULL ? ENOMEM : ECANCELED;
@@ -353,8 +359,10 @@ static void change_all(struct qmgr *q, const struct control *c, unsigned queues,
 	feed_pause(q, true);
 	rt_sem_give(&q->hands);
 	journal_settle_waiting(q);
-	*to = (struct changing){
-		.queue = q->queue, .verb = c->verb, .in = QUEUE_ACTIVE};
+	*to = (struct changing){.queue = q->queue,
+				.verb = c->verb,
+				.in = QUEUE_ACTIVE,
+				.done = done};
 	change_all_active(q, to, queues, out, ids);
 	for (int i = 0; i < QUEUE_NAMES; i++) {
 		if ((queues & 1u << i) == 0)
@@ -362,7 +370,8 @@ static void change_all(struct qmgr *q, const struct control *c, unsigned queues,
 		*to = (struct changing){.queue = q->queue,
 					.verb = c->verb,
 					.in = (enum queue_name)i,
-					.files_only = true};
+					.files_only = true,
+					.done = done};
 		change_queue(q, to, out, ids);
 	}
 	feed_pause(q, false);
