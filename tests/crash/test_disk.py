@@ -28,7 +28,8 @@ def call(*argv):
 
 @pytest.fixture
 def disk(folder):
-    """disk(kind, bytes, place): a file system of that size at `place`."""
+    """disk(kind, bytes, place): a file system of that size at `place`.  Ask for it before the instance, which
+    then ends first."""
     mounted = []
 
     def make(kind, size, place):
@@ -52,10 +53,8 @@ def disk(folder):
     yield make
     for place in reversed(mounted):
         # The processes of an instance may need a moment to end.
-        for _ in range(50):
-            if subprocess.run(["umount", place], capture_output=True).returncode == 0:
-                break
-            time.sleep(0.2)
+        harness.wait_until("%s to be unmounted" % place,
+                           lambda: subprocess.run(["umount", place], capture_output=True).returncode == 0, 20, 0.2)
 
 
 def fill(place):
@@ -142,7 +141,7 @@ def on_small_disk(instance, disk, kind, sink, **settings):
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
-def test_a_full_disk(instance, disk, closing, kind, capsys):
+def test_a_full_disk(disk, instance, closing, kind, capsys):
     answers = {"EHLO": "421 4.3.2 later"}
     sink = closing(harness.Sink(rules=answers))
     spool = on_small_disk(instance, disk, kind, sink, message_size_limit="100000")
@@ -171,7 +170,7 @@ def test_a_full_disk(instance, disk, closing, kind, capsys):
         print("\nfull disk, %s: acknowledged %d, refused %d (%s), lost 0" % (kind, len(load.acknowledged), len(load.refused), ", ".join(sorted(set(load.refused)))))
 
 
-def test_minfree(instance, disk, closing):
+def test_minfree(disk, instance, closing):
     """Refused at MAIL, where Postfix does it: less free than queue_minfree, or than 1.5 times message_size_limit."""
     sink = closing(harness.Sink())
     spool = on_small_disk(instance, disk, "ext4", sink, message_size_limit="1000000", queue_minfree="20000000")
@@ -197,7 +196,7 @@ def test_minfree(instance, disk, closing):
     assert mail().startswith("250 ")
 
 
-def test_a_full_mailbox_disk(instance, disk, folder):
+def test_a_full_mailbox_disk(disk, instance, folder):
     """Maildir and mbox: deferred, nothing half is left, delivered when there is room."""
     small = folder / "boxes"
     disk("tmpfs", 1 << 20, small)
