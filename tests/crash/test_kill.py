@@ -1,16 +1,20 @@
-"""kill -9 of every process under load: what was acknowledged is there.
+"""kill -9 of every process under load: what was acknowledged is there, whole.
 
-CRASH_KILLS says how many kills (50; the long mode is 1000).  A message counts
-as acknowledged when its 250 was read to the end, or sendmail exited with 0.
-Afterwards each must be in a mailbox, in the sink, or in the queue; how many
-came twice is printed.
+CRASH_KILLS says how many kills (50 with files and 50 with journals; the long mode is 1000, or four
+times 250 with different seeds), CRASH_SEED which ones.  A message counts as acknowledged when its 250
+was read to the end, or sendmail exited with 0.  Afterwards it must be in the mailbox of each of its
+recipients or in the sink, with exactly its bytes; how many came twice is printed.
+
+Meanwhile messages wait, are deferred, held, released and deleted, and are read and deleted by POP3.
 """
+import hashlib
 import os
+import poplib
 import random
 import re
 import signal
 import smtplib
-import socket
+import ssl
 import threading
 import time
 
@@ -19,138 +23,282 @@ import pytest
 import harness
 
 KILLS = int(os.environ.get("CRASH_KILLS", "50"))
-KINDS = ("smtpd", "qmgr", "pickup", "relay", "local", "master")
+SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1, 1 << 30)
+KINDS = {"smtpd": "smtpd", "qmgr": "qmgr", "pickup": "pickup", "relay": "relay|smtp|lmtp", "local": "local|virtual",
+         "pop3d": "pop3d", "auth": "auth"}
+# ana: Maildir, read by POP3; eva: Maildir; box: mbox; rui: a sink; late: the same, which says "later" at
+# first; held: the same, from hold/.
+RECIPIENTS = ("ana@example.test", "eva@example.test", "box@example.test", "rui@remote.test", "late@remote.test",
+              "held@remote.test")
+JUNK = "junk@nowhere.test"  # never delivered, deleted in the queue
+PAUSE = 0.05                # of a client between two sessions
+
+
+def message(tag, rng):
+    size = rng.choice((10, 200, 200, 4000, 4000, 20000, 300000) if rng.random() < 0.2 else (10, 200, 4000))
+    body = "".join("%064x\n" % rng.getrandbits(256) for _ in range(size // 65 + 1))
+    return "Subject: %s\nX-Sum: %s\n\n%s" % (tag, hashlib.sha256(body.encode()).hexdigest(), body)
+
+
+def read(text):
+    """The tag of a message as it arrived; None: it is not whole."""
+    text = text.replace(b"\r\n", b"\n")
+    head, _, body = text.partition(b"\n\n")
+    tag = re.search(rb"^Subject: (k\S+)$", head, re.M)
+    total = re.search(rb"^X-Sum: (\S+)$", head, re.M)
+    if not tag or not total or hashlib.sha256(body.rstrip(b"\n") + b"\n").hexdigest().encode() != total.group(1):
+        return None
+    return tag.group(1).decode()
+
+
+def read_mbox(path):
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return [part.partition(b"\n")[2] for part in re.split(rb"^From (?=x@far\.test )", text, flags=re.M)[1:]]
 
 
 class Load:
-    """Clients that send numbered messages until they are told to stop."""
+    """Clients that send numbered messages, read mail and work on the queue until they are told to stop."""
 
-    def __init__(self, instance, clients):
+    def __init__(self, instance, seed):
         self.instance = instance
-        self.acknowledged = set()
-        self.attempts = 0
+        self.acknowledged = set()  # (tag, recipient)
+        self.fetched = {}          # by POP3: tag -> whether it was deleted there
+        self.garbled = []
+        self.counts = dict.fromkeys(("attempts", "messages", "released", "put on hold", "junk deleted"), 0)
         self.stop = threading.Event()
         self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self.smtp, args=(i,)) for i in range(clients)]
-        self.threads.append(threading.Thread(target=self.sendmail))
+        works = [self.smtp] * 4 + [self.submission] + [self.sendmail] * 2 + [self.pop3, self.operator]
+        self.threads = [threading.Thread(target=self.repeat, args=(work, "k%d" % i, random.Random(seed * 100 + i)))
+                        for i, work in enumerate(works)]
         for thread in self.threads:
             thread.start()
 
-    def recipient(self, number):
-        return ("ana@example.test", "rui@remote.test", "eva@example.test")[number % 3]
+    def repeat(self, work, name, rng):
+        state = {"number": 0}
 
-    def smtp(self, client_number):
-        number = 0
+        def tag():
+            state["number"] += 1
+            self.count("attempts")
+            return "%s-%d" % (name, state["number"])
         while not self.stop.is_set():
             try:
-                with smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=10) as client:
-                    client.ehlo("client.far.test")
-                    for _ in range(10):
-                        number += 1
-                        tag = "k%d-%d" % (client_number, number)
-                        self.attempts += 1
-                        client.mail("x@far.test")
-                        client.rcpt(self.recipient(number))
-                        code, _ = client.data("Subject: %s\r\n\r\n%s\r\nend of %s\r\n" % (tag, "x" * random.choice((10, 4000, 300000)), tag))
-                        if code == 250:
-                            with self.lock:
-                                self.acknowledged.add(tag)
-                        if self.stop.is_set():
-                            break
-            except (OSError, smtplib.SMTPException, socket.timeout):
-                time.sleep(0.02)
+                work(tag, rng)
+                time.sleep(PAUSE)
+            except (OSError, smtplib.SMTPException, poplib.error_proto, ValueError, harness.Trouble):
+                time.sleep(PAUSE)
 
-    def sendmail(self):
-        number = 0
-        while not self.stop.is_set():
-            number += 1
-            tag = "ks-%d" % number
-            self.attempts += 1
-            done = self.instance.run("sendmail", "-f", "x@far.test", self.recipient(number),
-                                     input="Subject: %s\n\nend of %s\n" % (tag, tag), check=False)
-            if done.returncode == 0:
+    def count(self, what, n=1):
+        with self.lock:
+            self.counts[what] += n
+
+    def accepted(self, tag, recipients):
+        with self.lock:
+            self.counts["messages"] += 1
+            self.acknowledged.update((tag, r) for r in recipients if r != JUNK)
+
+    def send(self, client, tag, rng):
+        """One message; its recipients may be several."""
+        for _ in range(rng.randrange(1, 12)):
+            name = tag()
+            to = rng.sample(RECIPIENTS, rng.choice((1, 1, 1, 2, 3))) if rng.random() > 0.05 else [JUNK]
+            client.mail("x@far.test")
+            to = [r for r in to if client.rcpt(r)[0] == 250]
+            if not to:
+                client.rset()
+                continue
+            if client.data(message(name, rng).replace("\n", "\r\n"))[0] == 250:
+                self.accepted(name, to)
+            if self.stop.is_set():
+                return
+
+    def smtp(self, tag, rng):
+        with smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=10) as client:
+            client.ehlo("client.far.test")
+            self.send(client, tag, rng)
+
+    def submission(self, tag, rng):
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with smtplib.SMTP("127.0.0.1", self.instance.ports["submission"], timeout=10) as client:
+            client.starttls(context=context)
+            client.login("ana", "secret")
+            self.send(client, tag, rng)
+
+    def sendmail(self, tag, rng):
+        name = tag()
+        to = rng.sample(RECIPIENTS, rng.choice((1, 1, 2)))
+        if self.instance.run("sendmail", "-i", "-f", "x@far.test", *to, input=message(name, rng),
+                             check=False).returncode == 0:
+            self.accepted(name, to)
+        time.sleep(0.05)
+
+    def pop3(self, tag, rng):
+        """Read ana's mailbox, and delete what was read."""
+        time.sleep(0.2)
+        box = poplib.POP3("127.0.0.1", self.instance.ports["pop3"], timeout=10)
+        try:
+            box.user("ana")
+            box.pass_("secret")
+            deleted = []
+            for number in range(1, min(box.stat()[0], 20) + 1):
+                text = b"\n".join(box.retr(number)[1]) + b"\n"
+                name = read(text)
+                if name is None:
+                    self.garbled.append(text[:300])
+                    continue
                 with self.lock:
-                    self.acknowledged.add(tag)
-            time.sleep(0.05)
+                    self.fetched.setdefault(name, False)
+                box.dele(number)
+                deleted.append(name)
+            box.quit()
+            with self.lock:
+                self.fetched.update(dict.fromkeys(deleted, True))
+        finally:
+            box.close()
+
+    def operator(self, tag, rng):
+        """Release what is held, hold something else, delete junk."""
+        time.sleep(rng.uniform(0.3, 1.5))
+        queue = self.instance.queue()
+        junk = [m["queue_id"] for m in queue if any(r["address"] == JUNK for r in m["recipients"])]
+        if junk:
+            done = self.instance.run("postsuper", "-c", self.instance.dir, "-d", "-", input="\n".join(junk) + "\n")
+            self.count("junk deleted", sum(map(int, re.findall(r"Deleted: (\d+)", done.stderr))))
+        for what, option, ids in (("released", "-H", ["ALL"]), ("put on hold", "-h", [m["queue_id"] for m in queue][:3])):
+            if ids and rng.random() < 0.5:
+                done = self.instance.run("postsuper", "-c", self.instance.dir, option, "-", input="\n".join(ids) + "\n")
+                self.count(what, sum(map(int, re.findall(r": (\d+) message", done.stderr))))
 
     def end(self):
         self.stop.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join(90)
+            assert not thread.is_alive(), "a client hangs"
 
 
 def victims(instance, kind):
-    return [pid for pid, line in instance.processes().items()
-            if os.path.basename(line.split(" ")[0]) == kind
-            or kind == "relay" and re.match(r"\S*/?(relay|smtp)( |$)", line)
-            or kind == "local" and re.match(r"\S*/?(local|virtual)( |$)", line)]
+    pattern = re.compile(r"(\S*/)?(%s)( |$)" % KINDS[kind])
+    return [pid for pid, line in instance.processes().items() if pattern.match(line)]
 
 
-def seen_tags(messages):
-    found = []
-    for message in messages:
-        tag = re.search(rb"^Subject: (k\S+)\r?$", message, re.M)
-        assert tag, message[:500]
-        tag = tag.group(1).decode()
-        assert re.search(rb"^end of %s\r?$" % tag.encode(), message, re.M), "half a message: %s" % tag
-        found.append(tag)
-    return found
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
-def collect(instance, sink):
-    return seen_tags(instance.mailbox("ana") + instance.mailbox("eva") + [m[2] for m in sink.messages])
+def storm(instance, rng):
+    """KILLS kills; how many of each kind."""
+    killed = dict.fromkeys([*KINDS, "everything"], 0)
+    deadline = time.monotonic() + 60 + 3 * KILLS
+    while sum(killed.values()) < KILLS and time.monotonic() < deadline:
+        time.sleep(rng.uniform(0.02, 0.3))
+        if rng.random() < 0.08:
+            # As a power cut of the processes; now and then again while it starts.
+            for pid in instance.processes():
+                kill(pid)
+            killed["everything"] += 1
+            instance.malote("start", check=False)
+            continue
+        kind = rng.choice(list(KINDS))
+        pids = victims(instance, kind)
+        if pids and kill(rng.choice(pids)):
+            killed[kind] += 1
+    return killed
+
+
+class Seen:
+    """What has arrived: (tag, recipient) -> how often."""
+
+    def __init__(self, instance, sink, load):
+        self.found, self.garbled, self.torn = {}, list(load.garbled), 0
+        for name in ("ana", "eva"):
+            for text in instance.mailbox(name):
+                self.add(read(text), name + "@example.test", text)
+        for text in read_mbox(instance.dir / "mail" / "mbox" / "box"):
+            # Who was killed while it wrote there has left the beginning of a message.
+            if read(text) is None:
+                self.torn += 1
+            else:
+                self.add(read(text), "box@example.test", text)
+        for _, recipients, text in list(sink.messages):
+            for recipient in recipients:
+                self.add(read(text), re.search("<(.*)>", recipient).group(1), text)
+        for tag, deleted in load.fetched.items():
+            key = tag, "ana@example.test"
+            self.found[key] = self.found.get(key, 0) + 1 if deleted else max(self.found.get(key, 0), 1)
+
+    def add(self, tag, recipient, text):
+        if tag is None:
+            self.garbled.append((recipient, text[:300]))
+        else:
+            self.found[tag, recipient] = self.found.get((tag, recipient), 0) + 1
+
+
+def set_up(instance, sink, segment_size):
+    instance.user("ana")
+    instance.user("eva")
+    mbox = instance.dir / "mail" / "mbox"
+    mbox.mkdir()
+    mbox.chmod(0o777)
+    to_sink = "smtp:[127.0.0.1]:%d" % sink.port
+    instance.set(
+        journal_segment_size=segment_size, transport_maps="inline:{ { remote.test = %s } { nowhere.test = smtp:[127.0.0.1]:%d } }" % (
+            to_sink, harness.free_port()),
+        virtual_mailbox_maps="inline:{ { box@example.test = mbox/box } } " + instance.get("virtual_mailbox_maps"),
+        smtpd_recipient_restrictions="check_recipient_access inline:{ { held@remote.test = HOLD } }",
+        mailbox_size_limit="0", virtual_mailbox_limit="0", stale_lock_time="2s", service_throttle_time="1s", minimal_backoff_time="1s", maximal_backoff_time="2s", queue_run_delay="1s",
+        transport_retry_time="1s", smtpd_client_connection_count_limit="0", smtpd_peername_lookup="no",
+        smtpd_hard_error_limit="1000", smtpd_soft_error_limit="1000")
+
+
+def wait_for_all(instance, sink, load, seconds):
+    """Until everything has arrived, or nothing has for a while.  What is missing, and what was seen."""
+    last, since = None, time.monotonic()
+    deadline = since + seconds
+    while True:
+        seen = Seen(instance, sink, load)
+        missing = load.acknowledged - set(seen.found)
+        if len(missing) != last:
+            last, since = len(missing), time.monotonic()
+        if not missing or time.monotonic() > deadline or time.monotonic() > since + 40:
+            return missing, seen
+        instance.run("postsuper", "-c", instance.dir, "-H", "ALL", check=False)
+        instance.run("postqueue", "-c", instance.dir, "-f", check=False)
+        time.sleep(1)
 
 
 @pytest.mark.parametrize("segment_size", ["0", "4194304"], ids=["files", "journal"])
 def test_kill_9(instance, closing, capsys, segment_size):
-    sink = closing(harness.Sink())
-    instance.user("ana")
-    instance.user("eva")
-    instance.set(journal_segment_size=segment_size, transport_maps="inline:{ { remote.test = smtp:[127.0.0.1]:%d } }" % sink.port,
-                 service_throttle_time="1s", minimal_backoff_time="1s", maximal_backoff_time="2s", queue_run_delay="1s",
-                 transport_retry_time="1s", smtpd_client_connection_count_limit="0", smtpd_peername_lookup="no",
-                 smtpd_hard_error_limit="1000", smtpd_soft_error_limit="1000")
+    rng = random.Random(SEED)
+    later = threading.Event()
+    sink = closing(harness.Sink({"RCPT": lambda line: "451 4.2.0 later" if "late@" in line and not later.is_set()
+                                 and rng.random() < 0.5 else None}))
+    set_up(instance, sink, segment_size)
     instance.start()
-    load = Load(instance, 6)
-    killed = dict.fromkeys(KINDS, 0)
+    load = Load(instance, SEED)
     try:
-        for number in range(KILLS):
-            time.sleep(random.uniform(0.05, 0.4))
-            kind = random.choice(KINDS[:-1]) if number % 10 else "master"
-            pids = victims(instance, kind)
-            if not pids:
-                continue
-            if kind == "master":
-                # Everything of this instance at once, as a power cut of the processes.
-                for pid in instance.processes():
-                    try:
-                        os.kill(pid, signal.SIGKILL)
-                    except ProcessLookupError:
-                        pass
-                time.sleep(0.2)
-                instance.malote("start", check=False)
-            else:
-                try:
-                    os.kill(random.choice(pids), signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-            killed[kind] += 1
+        killed = storm(instance, rng)
     finally:
         load.end()
-    if not instance.malote("status", check=False).returncode == 0:
+    later.set()
+    if instance.malote("status", check=False).returncode != 0:
         instance.malote("start")
-    assert sum(killed.values()) >= KILLS * 0.6, killed
-    assert load.acknowledged
-
-    def missing():
-        return load.acknowledged - set(collect(instance, sink))
-    deadline = time.monotonic() + 180
-    while missing() and time.monotonic() < deadline:
-        instance.run("postqueue", "-c", instance.dir, "-f", check=False)
-        time.sleep(1)
-    lost = missing()
-    tags = collect(instance, sink)
+    missing, seen = wait_for_all(instance, sink, load, 180)
+    twice = sum(n - 1 for n in seen.found.values())
     with capsys.disabled():
-        print("\nkills %s; messages tried %d, acknowledged %d, lost %d, delivered twice %d" % (
-            killed, load.attempts, len(load.acknowledged), len(lost), len(tags) - len(set(tags))))
-    assert not lost, "%s\n%s" % (sorted(lost)[:10], instance.log()[-3000:])
+        print("\nCRASH_SEED=%d: kills %s; %s; recipients acknowledged %d, lost %d, garbled %d, delivered twice %d, "
+              "beginnings left in the mbox %d" % (SEED, killed, load.counts, len(load.acknowledged), len(missing),
+                                                  len(seen.garbled), twice, seen.torn))
+    bounced = re.findall(r"^.* to=<(?!x@).*status=bounced.*$", instance.log(), re.M)
+    assert not missing, "lost %s\n%s\n%s" % (sorted(missing)[:10], "\n".join(bounced[:5]), instance.log()[-3000:])
+    assert not seen.garbled, seen.garbled[:3]
+    assert sum(killed.values()) >= KILLS * 0.9, killed
+    assert all(killed[kind] for kind in KINDS) or KILLS < 100, killed
+    assert load.acknowledged
