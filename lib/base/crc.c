@@ -8,6 +8,7 @@
 #define POLYNOMIAL UINT32_C(0x82f63b78) /* reflected 0x1edc6f41 */
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
 #define HAVE_SSE42 1
 
 __attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc,
@@ -27,6 +28,26 @@ __attribute__((target("sse4.2"))) static uint32_t crc_sse42(uint32_t crc,
 	for (size_t i = 0; i < s.n; i++)
 		crc = __builtin_ia32_crc32qi(crc, (unsigned char)s.p[i]);
 	return crc;
+}
+#endif
+
+#ifdef HAVE_SSE42
+/* Asked when it is first needed: asking costs a virtual machine's guest more
+ * than the checksum of a short message, and most commands need none. */
+static pthread_once_t asked = PTHREAD_ONCE_INIT;
+static bool sse42;
+
+static void ask(void)
+{
+	unsigned a, b, c, d;
+
+	sse42 = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSE4_2) != 0;
+}
+
+static bool has_sse42(void)
+{
+	(void)pthread_once(&asked, ask);
+	return sse42;
 }
 #endif
 
@@ -57,7 +78,7 @@ uint32_t crc32c(uint32_t crc, struct str bytes)
 	if (bytes.n == 0)
 		return crc;
 #ifdef HAVE_SSE42
-	if (__builtin_cpu_supports("sse4.2"))
+	if (has_sse42())
 		return ~crc_sse42(~crc, bytes);
 #endif
 	return ~crc_table(~crc, bytes);

@@ -51,20 +51,13 @@ static const char *const raw_names[] = {
 	"smtpd_reject_footer",
 };
 
-static bool is_raw(const char *name, const struct param *row)
-{
-	for (size_t i = 0; i < ARRAY_LEN(raw_names); i++) {
-		if (strcmp(name, raw_names[i]) == 0)
-			return true;
-	}
-	return row != NULL && row->kind == PARAM_RAW;
-}
-
+/* What has a row before what is only known. */
 static int by_name(const void *a, const void *b)
 {
 	const struct known *left = a, *right = b;
+	int order = strcmp(left->name, right->name);
 
-	return strcmp(left->name, right->name);
+	return order != 0 ? order : (left->row == NULL) - (right->row == NULL);
 }
 
 const struct known *registry_find(const struct registry *r, struct str name)
@@ -86,44 +79,67 @@ const struct known *registry_find(const struct registry *r, struct str name)
 	return NULL;
 }
 
-/* Why a name of known.def has no effect, NULL if it has. */
-static const char *reason(const struct registry *implemented,
-			  const struct other *o)
+/* Each name once: what is implemented needs no words of known.def. */
+static size_t drop_repeated(struct known *rows, size_t count)
 {
-	if (o->base == NULL)
-		return o->because[0] == '\0' ? NULL : o->because;
-	return registry_find(implemented, str_of_c(o->base)) != NULL
-		       ? NULL
-		       : "the parameter that it is the twin of has no effect";
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (n == 0 || strcmp(rows[n - 1].name, rows[i].name) != 0)
+			rows[n++] = rows[i];
+	return n;
 }
 
+/* A name of known.def that goes with another has an effect if that one has. */
+static void settle_twins(const struct registry *r, struct known *rows)
+{
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		const struct other *o = &others[i];
+		const struct known *base, *twin;
+
+		if (o->base == NULL)
+			continue;
+		base = registry_find(r, str_of_c(o->base));
+		twin = registry_find(r, str_of_c(o->name));
+		if (twin->row == NULL && (base == NULL || base->row == NULL))
+			rows[twin - r->rows].because =
+				"the parameter that it is the twin of has no "
+				"effect";
+	}
+}
+
+/* Every program does this first: it is quick. */
 int registry_open(struct arena *a, struct registry *out)
 {
 	size_t most = ARRAY_LEN(all_rows) + ARRAY_LEN(others);
 	struct known *rows = arena_array(a, most, sizeof(*rows));
-	struct registry implemented = {rows, 0};
 	size_t n = 0;
 
 	if (rows == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_LEN(all_rows); i++)
-		rows[n++] = (struct known){.name = all_rows[i].name,
-					   .def = all_rows[i].def,
-					   .row = &all_rows[i]};
+		rows[n++] =
+			(struct known){.name = all_rows[i].name,
+				       .def = all_rows[i].def,
+				       .row = &all_rows[i],
+				       .raw = all_rows[i].kind == PARAM_RAW};
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		rows[n++] = (struct known){
+			.name = others[i].name,
+			.def = others[i].def,
+			.because = others[i].because != NULL &&
+						   others[i].because[0] != '\0'
+					   ? others[i].because
+					   : NULL};
 	qsort(rows, n, sizeof(*rows), by_name);
-	implemented.count = n;
-	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		const struct other *o = &others[i];
+	*out = (struct registry){rows, drop_repeated(rows, n)};
+	settle_twins(out, rows);
+	for (size_t i = 0; i < ARRAY_LEN(raw_names); i++) {
+		const struct known *k =
+			registry_find(out, str_of_c(raw_names[i]));
 
-		if (registry_find(&implemented, str_of_c(o->name)) != NULL)
-			continue;
-		rows[n++] = (struct known){.name = o->name,
-					   .def = o->def,
-					   .because = reason(&implemented, o)};
+		if (k != NULL)
+			rows[k - rows].raw = true;
 	}
-	qsort(rows, n, sizeof(*rows), by_name);
-	for (size_t i = 0; i < n; i++)
-		rows[i].raw = is_raw(rows[i].name, rows[i].row);
-	*out = (struct registry){rows, n};
 	return 0;
 }

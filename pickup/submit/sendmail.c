@@ -6,8 +6,11 @@
  * message is safe there.  Everything else is done by other commands, which
  * this one becomes. */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,27 +27,39 @@
 #include "submit/site.h"
 
 /* Start postdrop with its standard input on the pipe that comes back in *to.
- * Returns: EX_OK, EX_OSERR. */
+ * Returns: EX_OK; EX_OSERR, EX_CONFIG, EX_UNAVAILABLE after saying why. */
 static int start_postdrop(const struct submit_site *site, int *to, pid_t *pid)
 {
 	char program[] = "postdrop";
 	char read_option[] = "-r";
 	char *argv[] = {program, read_option, NULL};
-	int ends[2];
+	posix_spawn_file_actions_t actions;
+	char path[PATH_MAX];
+	int ends[2], error;
+	int status = submit_path(site->command_directory, program, path);
 
-	if (pipe(ends) < 0 || (*pid = fork()) < 0) {
+	if (status != EX_OK)
+		return status;
+	if (pipe2(ends, O_CLOEXEC) < 0) {
 		submit_say("fatal", "starting postdrop: %s", strerror(errno));
 		return EX_OSERR;
 	}
-	if (*pid == 0) {
-		(void)dup2(ends[0], STDIN_FILENO);
-		close(ends[0]);
-		close(ends[1]);
-		_exit(submit_exec(site->command_directory, "postdrop", argv));
+	error = posix_spawn_file_actions_init(&actions);
+	if (error == 0) {
+		error = posix_spawn_file_actions_adddup2(&actions, ends[0],
+							 STDIN_FILENO);
+		if (error == 0)
+			error = posix_spawn(pid, path, &actions, NULL, argv,
+					    environ);
+		(void)posix_spawn_file_actions_destroy(&actions);
 	}
-	close(ends[0]);
+	(void)close(ends[0]);
 	*to = ends[1];
-	return EX_OK;
+	if (error == 0)
+		return EX_OK;
+	(void)close(ends[1]);
+	submit_say("fatal", "execute %s: %s", path, strerror(error));
+	return EX_UNAVAILABLE;
 }
 
 static int wait_postdrop(pid_t pid)

@@ -156,15 +156,21 @@ void submit_site_release(struct submit_site *site)
 	*site = (struct submit_site){0};
 }
 
+int submit_path(const char *directory, const char *name, char path[PATH_MAX])
+{
+	if (snprintf(path, PATH_MAX, "%s/%s", directory, name) < PATH_MAX)
+		return EX_OK;
+	submit_say("fatal", "the path of %s is too long", name);
+	return EX_CONFIG;
+}
+
 int submit_exec(const char *directory, const char *name, char **argv)
 {
 	char path[PATH_MAX];
+	int status = submit_path(directory, name, path);
 
-	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >=
-	    (int)sizeof(path)) {
-		submit_say("fatal", "the path of %s is too long", name);
-		return EX_CONFIG;
-	}
+	if (status != EX_OK)
+		return status;
 	execv(path, argv);
 	submit_say("fatal", "execute %s: %s", path, strerror(errno));
 	return EX_UNAVAILABLE;

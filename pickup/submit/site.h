@@ -4,6 +4,8 @@
 #ifndef SUBMIT_SITE_H
 #define SUBMIT_SITE_H
 
+#include <limits.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,6 +37,10 @@ void submit_say(const char *level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 MUST_USE int submit_site_load(const char *dir, bool guarded,
 			      struct submit_site *site);
 void submit_site_release(struct submit_site *site);
+
+/* Where `program` is.  Returns: EX_OK, or EX_CONFIG after saying why. */
+MUST_USE int submit_path(const char *directory, const char *program,
+			 char path[PATH_MAX]);
 
 /* Replace this process by `directory`/`program` with these arguments (argv[0]
  * included).  Returns EX_UNAVAILABLE after saying why. */
