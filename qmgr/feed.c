@@ -221,8 +221,12 @@ static int walk_all(struct qmgr *q, uint64_t *count)
 	waiting_begin_walk(q->waiting);
 	while (p->error == 0 && !q->ending) {
 		scan_more(p);
+		/* What is just being taken up is known to nobody. */
+		if (rt_sem_take(&q->hands, DEADLINE_NEVER) != 0)
+			return -ECANCELED;
 		for (size_t i = 0; i < p->count; i++)
 			found(q, &p->entries[i]);
+		rt_sem_give(&q->hands);
 		*count += p->count;
 		wake_maybe(q);
 		if (clock_now() < progress)
@@ -246,7 +250,7 @@ static void walk(struct qmgr *q)
 	error = walk_all(q, &count);
 	q->walking = q->walk_flushes = false;
 	took = clock_now() - begun;
-	if (error < 0)
+	if (error < 0 && error != -ECANCELED)
 		log_warning("cannot scan the queue deferred: %s",
 			    strerror(-error));
 	else if (took >= PROGRESS_MS)
