@@ -154,15 +154,32 @@ int queue_file_find(struct queue *q, struct str id, enum queue_name *where)
 	return -ENOENT;
 }
 
+/* What root makes (postsuper) is the mail owner's, as the queue. */
+static int give_to_owner(int dir, const char *made)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (fstat(dir, &st) < 0 ||
+	    fchownat(dir, made, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return 0;
+}
+
 int queue_make_parents(int dir, const char *path)
 {
 	char part[QUEUE_PATH_MAX];
+	int error;
 
 	for (size_t i = 0; path[i] != '\0'; i++) {
 		if (path[i] == '/') {
 			part[i] = '\0';
-			if (mkdirat(dir, part, 0700) < 0 && errno != EEXIST)
-				return -errno;
+			error = mkdirat(dir, part, 0700) == 0
+					? give_to_owner(dir, part)
+					: -errno;
+			if (error != 0 && error != -EEXIST)
+				return error;
 		}
 		part[i] = path[i];
 	}

@@ -374,6 +374,36 @@ static void a_link_or_a_foreign_name_is_not_opened(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* postsuper is run by root while the queue manager is away. */
+static void what_root_makes_is_the_mail_owners(void **state)
+{
+	struct queue_place place;
+	struct stat st;
+	char hex[6], path[160];
+
+	if (geteuid() != 0) {
+		print_message("SKIP: giving files away takes root\n");
+		return;
+	}
+	place = commit(10);
+	(void)snprintf(path, sizeof(path), "%s/deferred", spool);
+	assert_int_equal(chown(path, 1234, 1235), 0);
+	queue_id_hash_name(queue_id_str(&place.id), hex);
+	(void)snprintf(path, sizeof(path), "%s/deferred/%c", spool, hex[0]);
+	(void)rmdir(path); /* of the tests before */
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_equal(queue_file_move(queue, QUEUE_INCOMING, QUEUE_DEFERRED,
+					 queue_id_str(&place.id)),
+			 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, 1234);
+	assert_int_equal(st.st_gid, 1235);
+	assert_int_equal(queue_file_remove(queue, QUEUE_DEFERRED,
+					   queue_id_str(&place.id)),
+			 0);
+	queue_place_close(&place);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +415,7 @@ int main(void)
 		cmocka_unit_test(files_move_and_are_found),
 		cmocka_unit_test(a_file_in_the_wrong_place_is_put_right),
 		cmocka_unit_test(a_link_or_a_foreign_name_is_not_opened),
+		cmocka_unit_test(what_root_makes_is_the_mail_owners),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
