@@ -17,10 +17,12 @@
 #include "local/params.h"
 #include "local/pipe.h"
 #include "rt/fiber.h"
+#include "rt/loop.h"
 #include "table/maps.h"
 #include "table/site.h"
 
 #define GROUPS_MOST 64
+#define THREADS 24u
 
 /* ---- before rights are dropped ------------------------------------------- */
 
@@ -249,5 +251,8 @@ int local_main(int argc, char **argv)
 		.takes_args = true,
 	};
 
+	/* Deliveries wait for the disk together: it then does with few flushes
+	 * for many, as with the processes of others. */
+	loop_set_threads(THREADS);
 	return service_main(&service, argc, argv);
 }

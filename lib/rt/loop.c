@@ -8,6 +8,7 @@
  * fiber it was set for has long been woken, the turn is simply empty. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@
 #include "rt/deadline.h"
 #include "rt/inside.h"
 #include "rt/loop.h"
+
+#define THREADS 8u
 
 enum {
 	RUNS_PER_TURN = 256, /* then descriptors get their chance */
@@ -70,6 +73,14 @@ void inside_free_handle(uv_handle_t *handle)
 
 /* ---- opening and closing ------------------------------------------------- */
 
+void loop_set_threads(unsigned count)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%u", count);
+	(void)setenv("UV_THREADPOOL_SIZE", text, 0);
+}
+
 int loop_open(struct why *why)
 {
 	int error;
@@ -78,7 +89,7 @@ int loop_open(struct why *why)
 		return why_fail(why, -EBUSY, "the event loop is open already");
 	/* A peer that went away is an -EPIPE, not the end of the process. */
 	signal(SIGPIPE, SIG_IGN);
-	setenv("UV_THREADPOOL_SIZE", "8", 0);
+	loop_set_threads(THREADS);
 	loop.uv = calloc(1, sizeof(*loop.uv));
 	loop.alarm = calloc(1, sizeof(*loop.alarm));
 	if (loop.uv == NULL || loop.alarm == NULL) {

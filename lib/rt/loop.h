@@ -13,6 +13,11 @@
 
 struct why;
 
+/* How many threads of this process and its children do what offload() is given:
+ * as many calls block at a time.  8 unless this is called before loop_open(),
+ * or UV_THREADPOOL_SIZE is in the environment. */
+void loop_set_threads(unsigned count);
+
 /* Set up the loop of this process; SIGPIPE is ignored from now on.
  * Returns: 0 or -errno with words in `why`. */
 MUST_USE int loop_open(struct why *why);
