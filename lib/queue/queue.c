@@ -7,7 +7,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/byteset.h"
@@ -106,29 +105,6 @@ int queue_make_tree(const char *queue_directory, uid_t owner, gid_t owner_group,
 
 /* ---- opening ------------------------------------------------------------ */
 
-/* Where an fsync() of a new file makes its directory entry durable too:
- *
- * ext4 with a journal commits the transaction that made both; without one it
- * writes the new entry's directory as part of fsync (ext4_sync_parent).  xfs
- * forces its log up to the transaction that made both.  btrfs logs the new name
- * with the inode.  Elsewhere we do not know, and sync the directory as well. */
-static bool entry_needs_sync(int dir)
-{
-	struct statfs fs;
-
-	if (fstatfs(dir, &fs) < 0)
-		return true;
-	switch ((unsigned long)fs.f_type) {
-	case 0xef53:	 /* ext4 */
-	case 0x58465342: /* xfs */
-	case 0x9123683e: /* btrfs */
-	case 0x01021994: /* tmpfs: nothing is durable there anyhow */
-		return false;
-	default:
-		return true;
-	}
-}
-
 static void set_hashing(struct queue *q, const struct queue_opts *opts)
 {
 	struct str list = opts->hash_queue_names.n > 0 ? opts->hash_queue_names
@@ -188,7 +164,7 @@ int queue_open(const char *queue_directory, const struct queue_opts *opts,
 	q->memory_limit =
 		opts->memory_limit > 0 ? opts->memory_limit : MEMORY_LIMIT;
 	q->no_sync = opts->no_sync;
-	q->sync_dir = entry_needs_sync(q->dirs[QUEUE_INCOMING]);
+	q->sync_dir = queue_entry_needs_sync(q->dirs[QUEUE_INCOMING]);
 	set_hashing(q, opts);
 	queue_id_maker_init(&q->ids);
 	q->space_asked = INT64_MIN;

@@ -44,6 +44,10 @@ MUST_USE int queue_make_tree(const char *queue_directory, uid_t owner,
 /* Whose the queue is: the owner of incoming/.  Returns: 0 or -errno. */
 MUST_USE int queue_owner(const struct queue *q, uid_t *uid, gid_t *gid);
 
+/* Whether, in the file system that `fd` is open in, an
+ * fsync of a new file does not make its directory entry durable too. */
+bool queue_entry_needs_sync(int fd);
+
 /* Be the only one who manages the queue (writers need no lock): until
  * queue_close() or the end of the process.
  * Returns: 0; -EWOULDBLOCK: somebody else does; -errno. */

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "queue/drop.h"
+#include "queue/spool.h"
 
 #include "submit/site.h"
 
@@ -100,9 +101,11 @@ static int file_commit(struct drop_file *f)
 	/* pickup reads it as mail_owner; the directory keeps others out. */
 	if (fchmod(f->fd, 0744) < 0 || fsync(f->fd) < 0)
 		return -errno;
-	/* The name too.  The directory is write-only for us, so it can be
-	 * opened only where the caller is its owner; elsewhere fsync of a new
-	 * file has to do, and does on ext4, xfs and btrfs. */
+	/* The name too.  Where fsync of a new file does not do that, the
+	 * directory is synced if it can be opened: it is write-only for us
+	 * unless the caller is its owner. */
+	if (!queue_entry_needs_sync(f->fd))
+		return 0;
 	dir = open("maildrop", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir >= 0) {
 		if (fsync(dir) < 0)
