@@ -504,6 +504,8 @@ int journal_settle(struct message *m, enum queue_name to, int64_t when_s)
 	m->offset -= m->record + SEGMENT_IMAGE_AT;
 	m->end = s.end;
 	message_keep_file(m, s.fd);
+	if (!m->finishing) /* the agents that have it read it there */
+		segment_leave_to_readers(m->segment);
 	journal_done(m);
 	/* What came meanwhile: */
 	if (m->unsaved.n > 0)

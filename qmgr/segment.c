@@ -224,16 +224,19 @@ static void open_again(struct segment *s)
 		(void)close(fd);
 }
 
+void segment_leave_to_readers(struct segment *s)
+{
+	if (s->orphan)
+		return; /* is removed, not written over */
+	s->lost = true;
+	open_again(s);
+}
+
 void journal_readers_lost(struct qmgr *q)
 {
 	LIST_EACH(n, &q->segments)
 	{
-		struct segment *s = CONTAINER_OF(n, struct segment, node);
-
-		if (s->orphan)
-			continue; /* is removed, not written over */
-		s->lost = true;
-		open_again(s);
+		segment_leave_to_readers(CONTAINER_OF(n, struct segment, node));
 	}
 }
 

@@ -61,6 +61,10 @@ void segment_want_scan(struct segment *s);
 /* It is written over: nothing is taken. */
 void segment_begin_generation(struct segment *s);
 
+/* Agents read on with descriptors of ours while we count no user for them any
+ * more: it is not released under their eyes. */
+void segment_leave_to_readers(struct segment *s);
+
 /* Release it if nothing is owed any more; tell its writer. */
 void segment_release_maybe(struct segment *s);
 void segment_answer_release(struct channel *writer, struct str name,

@@ -214,9 +214,10 @@ def fill_all_segments(instance, times):
     instance.wait_log(r"x@gone\.test.*status=sent", count=before + 150 * times, timeout=90)
 
 
-@pytest.mark.parametrize("how", ["qmgr is killed", "it is deleted"])
+@pytest.mark.parametrize("how", ["qmgr is killed", "it is deleted", "it is held", "it gets a file"])
 def test_what_an_agent_still_reads_is_not_written_over(small, closing, how):
-    """An agent that qmgr has lost, or that is at a message which was deleted meanwhile, never sends the bytes of others."""
+    """An agent that qmgr has lost, or that is at a message which was deleted or given a file meanwhile, never sends the bytes of
+    others."""
     sink = closing(SlowSink())
     small.set(transport_maps="inline:{ { gone.test = discard: } { slow.test = smtp:[127.0.0.1]:%d } }" % sink.port, service_workers="1")
     small.run("malote", "reload")
@@ -225,6 +226,11 @@ def test_what_an_agent_still_reads_is_not_written_over(small, closing, how):
     if how == "qmgr is killed":
         os.kill(the_qmgr(small), signal.SIGKILL)
         harness.wait_until("it to be sent by the next one", lambda: len(sink.messages) == 1, timeout=30)
+    elif how == "it gets a file":  # for being slow, once its segment is full
+        fill_all_segments(small, 2)
+        harness.wait_until("it to have a file", lambda: files(small, "active") == 1)
+    elif how == "it is held":
+        assert "Placed on hold: 1 message" in small.run("postsuper", "-h", "ALL").stderr
     else:
         assert "Deleted: 1 message" in small.run("postsuper", "-d", "ALL").stderr
     fill_all_segments(small, 6)
