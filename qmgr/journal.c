@@ -316,7 +316,8 @@ static int settle_waiting(struct segment *s)
 
 	while (error == 0) {
 		error = segment_read_next(reader, &r);
-		if (error == 0 && is_owed(s, &r))
+		/* What is damaged is put away when the segment is scanned. */
+		if (error == 0 && r.damaged == 0 && is_owed(s, &r))
 			error = settle_record(s, &r, QUEUE_INCOMING);
 	}
 	return error == 1 ? 0 : error;
@@ -324,8 +325,9 @@ static int settle_waiting(struct segment *s)
 
 void journal_settle_waiting(struct qmgr *q)
 {
-	LIST_EACH(n, &q->segments)
-	{
+	/* Others may leave the list while one is worked on. */
+	for (struct list *n = q->segments.next; n != &q->segments;
+	     n = n->next) {
 		struct segment *s = CONTAINER_OF(n, struct segment, node);
 		int error;
 
@@ -369,7 +371,9 @@ static int segment_of(struct qmgr *q, struct channel *ch, struct msg *m,
 	if (generation > ledger_released(s->ledger) + 1) {
 		log_warning("journal segment %s: its ledger is older than it",
 			    s->name);
+		s->users++; /* it stays */
 		error = ledger_release(s->ledger, generation - 1);
+		s->users--;
 		if (error == 0)
 			segment_begin_generation(s);
 	}
@@ -498,6 +502,8 @@ int journal_settle(struct message *m, enum queue_name to, int64_t when_s)
 	if (error != 0) {
 		log_error("%s: cannot give it a file: %s", m->id.text,
 			  strerror(-error));
+		if (m->unsaved.n > 0)
+			message_save(m);
 		return error;
 	}
 	m->where = to;
