@@ -104,10 +104,11 @@ static int read_file(const struct work *w, struct task *t)
 		return -errno;
 	if (t->read.torn && ftruncate(t->fd, (off_t)t->read.outcomes_end) < 0)
 		t->cut_error = errno;
-	if (w->where == QUEUE_DEFERRED &&
-	    queue_file_move(w->queue, QUEUE_DEFERRED, QUEUE_ACTIVE, id) != 0)
-		return TAKE_NOTHING; /* somebody was faster */
-	return 0;
+	if (w->where != QUEUE_DEFERRED)
+		return 0;
+	error = queue_file_move(w->queue, QUEUE_DEFERRED, QUEUE_ACTIVE, id);
+	return error == -ENOENT ? TAKE_NOTHING
+				: error; /* somebody was faster */
 }
 
 static int take_one(const struct work *w, struct task *t)
