@@ -187,6 +187,17 @@ static void report_delay(struct message *m)
 
 /* ---- the file ----------------------------------------------------------- */
 
+/* It cannot be removed, and is found again: write down for whom nothing is left
+ * to be done. */
+static void save_all(struct message *m)
+{
+	for (size_t i = 0; i < m->envelope.recipient_count; i++)
+		if (m->fresh[i] == OUTCOME_SENT)
+			(void)queue_outcome_record(&m->unsaved,
+						   &m->states[i].last, 0);
+	message_save(m);
+}
+
 static void remove_message(struct message *m)
 {
 	int error = 0;
@@ -197,11 +208,13 @@ static void remove_message(struct message *m)
 		error = queue_file_remove(m->q->queue, m->where,
 					  queue_id_str(&m->id));
 
-	if (error != 0 && error != -ENOENT)
+	if (error != 0 && error != -ENOENT) {
 		log_error("%s: cannot remove: %s", m->id.text,
 			  strerror(-error));
-	else if (m->after != AFTER_DELETE)
+		save_all(m);
+	} else if (m->after != AFTER_DELETE) {
 		log_info("%s: removed", m->id.text);
+	}
 	message_free(m);
 }
 
