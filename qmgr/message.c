@@ -207,13 +207,13 @@ static int message_start(struct message *m)
 
 int message_begin(struct message *m)
 {
-	if (m->where == QUEUE_INCOMING &&
-	    (m->envelope.flags & ENVELOPE_HOLD) != 0 &&
-	    (message_move(m, QUEUE_HOLD) == 0 || m->segment != NULL)) {
-		message_free(m);
-		return 0;
-	}
-	return message_start(m);
+	if (m->where != QUEUE_INCOMING ||
+	    (m->envelope.flags & ENVELOPE_HOLD) == 0)
+		return message_start(m);
+	/* What cannot be held now is found again, and never delivered. */
+	(void)!message_move(m, QUEUE_HOLD);
+	message_free(m);
+	return 0;
 }
 
 /* ---- from a writer ------------------------------------------------------ */
