@@ -4,6 +4,7 @@
  * pool, and in portions when it is about all of them. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -122,7 +123,7 @@ static int make_due(struct queue *queue, enum queue_name in, struct str id)
 			  : queue_file_move(queue, in, QUEUE_DEFERRED, id);
 }
 
-static int change_file(const struct changing *c, struct str id)
+static int change_one(const struct changing *c, struct str id)
 {
 	int error;
 
@@ -149,6 +150,22 @@ static int change_file(const struct changing *c, struct str id)
 		break;
 	}
 	return -EINVAL;
+}
+
+/* What is in incoming/ and locked is being written, and nobody was told 250; or
+ * it is on its way to us: it is no message yet that somebody could mean. */
+static int change_file(const struct changing *c, struct str id)
+{
+	int fd, error;
+
+	if (c->in != QUEUE_INCOMING)
+		return change_one(c, id);
+	fd = queue_file_open(c->queue, c->in, id, false);
+	if (fd < 0)
+		return fd;
+	error = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -ENOENT : change_one(c, id);
+	(void)close(fd);
+	return error;
 }
 
 static int change_files(void *arg)

@@ -242,3 +242,21 @@ def test_what_an_agent_still_reads_is_not_written_over(small, closing, how):
         assert content.count(b"\r\n" + b"x" * 70) == 6000 // 72 + 1
     fill_all_segments(small, 4)
     assert len(segments(small)) <= 2 * len(pids(small, "smtpd"))
+
+
+@pytest.mark.parametrize("option", ["-d", "-h", "-r"])
+def test_postsuper_leaves_alone_what_is_being_received(small, option):
+    """A large message has a file while it comes in, and is nobody's to delete before its sender was told 250."""
+    with smtplib.SMTP("127.0.0.1", small.ports["smtp"], timeout=20) as client:
+        client.ehlo()
+        client.mail("eva@far.test")
+        client.rcpt("ana@example.test")
+        assert client.docmd("DATA")[0] == 354
+        client.sock.sendall(b"Subject: large\r\n\r\n" + (b"y" * 70 + b"\r\n") * 8000)
+        harness.wait_until("it to have a file", lambda: files(small, "incoming") == 1)
+        small.run("postsuper", option, "ALL")
+        client.sock.sendall(b".\r\n")
+        assert client.getreply()[0] == 250
+    small.wait_mail("ana")
+    small.wait_empty()
+    assert files(small, "hold") == files(small, "corrupt") == 0
