@@ -7,6 +7,7 @@ became of the messages.
 import json
 import os
 import pathlib
+import re
 import sys
 import time
 
@@ -91,6 +92,21 @@ def drain(instance, look, owed):
         time.sleep(0.1)
 
 
+def tell(instance, left):
+    """What may explain that messages are not where they should be: the log, and what each process is at."""
+    lines = instance.log().splitlines()
+    ids = [m["queue_id"] for m in left]
+    about = [line for line in lines if any(i in line for i in ids) or re.search(r"warning|error|fatal|panic", line)]
+    at = []
+    for pid, command in instance.processes().items():
+        try:
+            threads = ["%s" % (task / "wchan").read_text() for task in pathlib.Path("/proc/%d/task" % pid).iterdir()]
+            at.append("%d %s: %s" % (pid, command, " ".join(threads)))
+        except OSError:
+            continue
+    return "\n".join(about[-40:] + ["..."] + lines[-20:] + at)
+
+
 def main():
     work, filesystem, at, seed = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     told = json.loads((work / "load.json").read_text())
@@ -123,7 +139,7 @@ def main():
         "lost": sorted(map(list, missing)), "left": left[:5], "garbled": found.garbled, "fragments": found.fragments,
         "redone": len(owed - before), "duplicated": again, "undeleted": len({tag for tag, _ in arrived} & gone), "corrupt": corrupt,
         "reports": [p.read_text(errors="replace")[:6000] for p in instance.reports.iterdir()],
-        "log": instance.log()[-6000:] if missing or left or found.garbled else "", "seconds": time.monotonic() - begun}))
+        "log": tell(instance, left) if missing or left or found.garbled else "", "seconds": time.monotonic() - begun}))
     instance.stop()
     sys.stdout.flush()
     for sink in sinks:
