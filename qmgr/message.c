@@ -307,7 +307,10 @@ void message_save(struct message *m)
 	if (error != 0 && error != -ENOENT)
 		log_error("%s: cannot note what was delivered: %s", m->id.text,
 			  strerror(-error));
-	buf_reset(&m->unsaved);
+	/* What comes later may be about recipients that joined in what could
+	 * not be written: it goes before that, the next time. */
+	if (error == 0 || error == -ENOENT || m->unsaved.failed)
+		buf_reset(&m->unsaved);
 	if (fd >= 0 && fd != m->fd)
 		(void)close(fd);
 }
