@@ -266,6 +266,7 @@ static void cut_power(int writer)
 	for (int i = 0; i < WRITERS; i++)
 		writer_kill(i);
 	disk_power_cut();
+	world.doubtful = false;
 	recover(CRASH_POWER);
 }
 
@@ -384,6 +385,7 @@ static void run(uint64_t seed, const bool left_out[STEPS_MOST])
 	chance_seed(seed);
 	n = 10 + (unsigned)chance_below(STEPS_MOST - 10);
 	world.spool = spool;
+	world.doubtful = false;
 	world.journal = !chance_in(5);
 	disk_begin(spool, (enum disk_kind)chance_below(DISK_KINDS));
 	model_say("%s, %s", kinds[disk_kind()],

@@ -4,6 +4,7 @@
 #ifndef MODEL_MAILS_H
 #define MODEL_MAILS_H
 
+#include "base/buf.h"
 #include "base/cc.h"
 #include "queue/spool.h"
 
@@ -43,6 +44,7 @@ struct mail {
 	bool had_trouble; /* a step about it failed: it may come twice */
 	bool promised;	  /* it is on stable storage */
 	bool whole;	  /* what there is of it is */
+	bool doubtful;	  /* its flush failed: it looks whole, and may not be */
 	bool had_record;  /* it was in a journal */
 	bool blurred;	  /* an append failed: some items may be there */
 
@@ -59,6 +61,7 @@ struct mail {
 	uint64_t record;
 	uint64_t image_length;
 	uint64_t end;		   /* of the file */
+	struct buf unsaved;	   /* what could not be appended yet */
 	uint32_t recipients;	   /* now */
 	struct segment *gone_from; /* whose ledger will say that it is gone */
 };

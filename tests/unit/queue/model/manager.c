@@ -32,6 +32,7 @@ static struct segment *segment_add(struct str name)
 	if (s == NULL)
 		abort();
 	s->writer = -1;
+	s->doubtful = world.doubtful;
 	s->fd = segment_open(world.manager, name);
 	if (s->fd < 0 || !str_to_c(name, s->name, sizeof(s->name)) ||
 	    ledger_open(world.manager, name, &s->ledger) != 0) {
@@ -309,7 +310,7 @@ static void take_file(enum queue_name in, struct str id, int fd)
 	mail_compare(m, &read, buf_str(&content), 0);
 	/* Its writer may have been killed before it was durable. */
 	if (in == QUEUE_INCOMING && fsync(fd) == 0)
-		m->whole = true;
+		m->whole = !m->doubtful;
 	else if (in == QUEUE_INCOMING)
 		return;
 	if (read.torn)
@@ -462,6 +463,7 @@ void manager_kill(void)
 
 		m->is_known = false;
 		m->segment = m->gone_from = NULL;
+		buf_reset(&m->unsaved);
 		/* Hand-overs end too. */
 		if (m->fd >= 0)
 			(void)close(m->fd);

@@ -13,35 +13,44 @@
 /* ---- one message -----------------------------------------------------------
  */
 
+/* As message_save() of qmgr: what cannot be written goes before what comes
+ * next. */
+static void append(struct mail *m)
+{
+	int fd = queue_file_open(world.manager, m->where, queue_id_str(&m->id),
+				 true);
+	int error =
+		fd < 0 ? fd : queue_append(fd, &m->end, buf_str(&m->unsaved));
+
+	if (fd >= 0)
+		(void)close(fd);
+	/* That it was cut off again may not be durable. */
+	m->blurred = m->blurred || (error != 0 && !disk_is_stopped());
+	if (error != 0)
+		return;
+	buf_reset(&m->unsaved);
+	m->written = m->count;
+}
+
 void manager_note(struct mail *m)
 {
-	BUF_SCOPED records = BUF_INIT((size_t)1 << 20);
-	int error, fd;
-
 	for (uint64_t i = chance_below(4); i > 0; i--)
-		(void)mail_invent_item(m, &records, false);
-	if (records.n == 0)
+		(void)mail_invent_item(m, &m->unsaved, false);
+	if (m->unsaved.n == 0)
 		return;
-	if (m->segment != NULL) {
-		error = ledger_add(m->segment->ledger, m->record,
-				   buf_str(&records));
-	} else {
-		fd = queue_file_open(world.manager, m->where,
-				     queue_id_str(&m->id), true);
-		error = fd < 0 ? fd
-			       : queue_append(fd, &m->end, buf_str(&records));
-		if (fd >= 0)
-			(void)close(fd);
-		if (error == 0)
-			m->written = m->count;
+	if (m->segment == NULL) {
+		append(m);
+		return;
 	}
-	m->blurred = m->blurred || (error != 0 && !disk_is_stopped());
+	(void)!ledger_add(m->segment->ledger, m->record, buf_str(&m->unsaved));
+	buf_reset(&m->unsaved);
 }
 
 static void forget(struct mail *m)
 {
 	m->is_known = false;
 	m->segment = NULL;
+	buf_reset(&m->unsaved);
 }
 
 void manager_finish(struct mail *m)
@@ -123,7 +132,7 @@ void manager_touch(struct mail *m)
 	struct item *item = &m->items[m->count];
 	int error;
 
-	if (m->segment != NULL || m->count == ITEMS_MOST)
+	if (m->segment != NULL || m->count == ITEMS_MOST || m->unsaved.n > 0)
 		return;
 	if (chance_in(2)) {
 		error = queue_file_due(world.manager, m->where,
@@ -174,6 +183,7 @@ void manager_sync_ledgers(void)
 		int error = ledger_sync(s->ledger);
 
 		s->doubtful = s->doubtful || error != 0;
+		world.doubtful = world.doubtful || s->doubtful;
 		for (unsigned i = 0; i < mail_count && !s->doubtful; i++) {
 			struct mail *m = &mails[i];
 
@@ -222,6 +232,8 @@ static void check_one(struct mail *m, enum crash how)
 			   how == CRASH_POWER ? m->flushed : m->written);
 	/* Now it is owed, as it is; what removed it may be undone. */
 	m->had_trouble = m->had_trouble || m->state == MAIL_GONE;
+	/* And nothing was promised about what has been finished. */
+	m->promised = m->promised && m->state != MAIL_GONE;
 	m->state = MAIL_OWED;
 	m->promised = m->promised || how == CRASH_POWER;
 	m->gone_from = NULL;

@@ -31,6 +31,7 @@ struct world {
 	struct queue *writers[WRITERS]; /* NULL: not running */
 	struct queue *manager;		/* likewise */
 	struct segment *segments;
+	bool doubtful; /* since the last power cut a ledger's flush failed */
 };
 
 extern struct world world;

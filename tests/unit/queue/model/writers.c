@@ -103,8 +103,9 @@ void writer_put(struct mail *m, size_t most)
 		if (n > most)
 			n = most;
 		mail_content(m, m->put, chunk, n);
-		/* An error is sticky: the commit says it. */
-		(void)!queue_put(m->draft, str_of(chunk, n));
+		/* An error is sticky: the commit says it too. */
+		if (queue_put(m->draft, str_of(chunk, n)) != 0)
+			m->had_trouble = true;
 		m->put += n;
 		most -= n;
 	}
@@ -139,9 +140,11 @@ void writer_commit(struct mail *m)
 	m->promised = error == 0;
 	m->state = error == 0 ? MAIL_OWED : MAIL_REFUSED;
 	if (error != 0) {
-		m->had_trouble = true;
-		if (failures == disk_failures() && !disk_is_stopped())
+		if (failures == disk_failures() && !m->had_trouble &&
+		    !disk_is_stopped())
 			model_fail("%s: refused without a reason", m->id.text);
+		m->had_trouble = true;
+		m->doubtful = failures != disk_failures();
 		if (!disk_is_stopped() &&
 		    queue_file_find(world.writers[m->writer],
 				    queue_id_str(&m->id), &where) == 0)
