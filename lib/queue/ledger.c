@@ -56,7 +56,8 @@ static void drop_tail(struct ledger *l, uint64_t record)
 	free(tail);
 }
 
-static void forget_all(struct ledger *l)
+/* Takes: tails, to begin with. */
+static void forget_all(struct ledger *l, struct map *tails)
 {
 	size_t cursor = 0;
 	struct str key;
@@ -67,7 +68,7 @@ static void forget_all(struct ledger *l)
 		free(value);
 	}
 	map_free(l->tails);
-	l->tails = map_new();
+	l->tails = tails;
 	free(l->done);
 	l->done = NULL;
 	l->done_bytes = 0;
@@ -256,8 +257,8 @@ void ledger_close(struct ledger *l)
 {
 	if (l == NULL)
 		return;
-	forget_all(l);
-	map_free(l->tails);
+	if (l->tails != NULL)
+		forget_all(l, NULL);
 	if (l->fd >= 0)
 		(void)close(l->fd);
 	buf_release(&l->pending);
@@ -379,15 +380,19 @@ int ledger_release(struct ledger *l, uint64_t generation)
 {
 	BUF_SCOPED entry = BUF_INIT(64);
 	struct release r = {.l = l};
-	int error;
+	struct map *tails = map_new();
+	int error = tails == NULL ? -ENOMEM : 0;
 
 	put_entry(&entry, ENTRY_RELEASED, generation, 0, STR(""));
 	if (entry.failed)
-		return -ENOMEM;
+		error = -ENOMEM;
 	r.entry = buf_str(&entry);
-	error = offload(release_work, &r);
-	if (error != 0)
+	if (error == 0)
+		error = offload(release_work, &r);
+	if (error != 0) {
+		map_free(tails);
 		return error;
+	}
 	if (l->fd >= 0)
 		(void)close(l->fd);
 	l->fd = r.fd;
@@ -396,6 +401,6 @@ int ledger_release(struct ledger *l, uint64_t generation)
 	l->released = generation;
 	l->dirty = l->is_new = false;
 	buf_reset(&l->pending);
-	forget_all(l);
-	return l->tails == NULL ? -ENOMEM : 0;
+	forget_all(l, tails);
+	return 0;
 }
