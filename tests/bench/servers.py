@@ -239,8 +239,7 @@ class Malote(Server):
     name = "malote"
 
     def places(self):
-        return {"daemon_directory": harness.LIBEXEC, "command_directory": harness.SBIN,
-                "journal_segment_size": 64 << 20}
+        return {"daemon_directory": harness.LIBEXEC, "command_directory": harness.SBIN}
 
     def start_command(self):
         return [harness.SBIN / "malote", "-c", self.folder, "start-fg"]
