@@ -17,7 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,7 +52,7 @@ static inline int leave_nothing(void **state)
 
 struct daemon {
 	char dir[64];
-	char socket[128];
+	char socket[100];
 	pid_t pid;
 };
 
@@ -117,6 +119,37 @@ static inline void prepare(struct daemon *d, const char *conf)
 	write_file(d->dir, "main.cf", text);
 }
 
+/* Whether somebody listens: the socket's name is there a moment earlier. */
+static inline bool answers(const struct daemon *d)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool yes;
+
+	assert_return_code(fd, errno);
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", d->socket);
+	yes = connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0;
+	close(fd);
+	return yes;
+}
+
+static inline void wait_for(const struct daemon *d)
+{
+	for (int i = 0; i < PATIENCE / 10; i++) {
+		int status = 0;
+
+		if (answers(d))
+			return;
+		if (waitpid(d->pid, &status, WNOHANG) == d->pid) {
+			running = 0;
+			fail_msg("it ended at once, status %#x",
+				 (unsigned)status);
+		}
+		usleep(10000);
+	}
+	fail_msg("nobody listens on %s", d->socket);
+}
+
 /* Start `argv[0]` as user `as` (0: as we are). */
 static inline void start(struct daemon *d, uid_t as, char *const *words)
 {
@@ -140,8 +173,7 @@ static inline void start(struct daemon *d, uid_t as, char *const *words)
 		_exit(local_main(argc, argv));
 	}
 	running = d->pid;
-	for (int i = 0; i < 500 && access(d->socket, F_OK) < 0; i++)
-		usleep(10000);
+	wait_for(d);
 }
 
 static inline void stop(struct daemon *d)
