@@ -37,6 +37,7 @@ struct run {
 	struct fiber *keeper;
 	struct waitq done; /* a helper has ended */
 	pid_t pid;
+	int feed_error; /* why it has not got all of its input */
 };
 
 /* ---- pipes --------------------------------------------------------------- */
@@ -164,7 +165,19 @@ static int spawn(struct run *r, int in, int out)
 
 /* ---- feeding and keeping ------------------------------------------------- */
 
-/* A program that does not read all of its input is not in error. */
+/* Where we cannot go on, the program must not take the end of what it got for
+ * the end of its input.  One that does not read all of it is not in error. */
+static void stop_feeding(struct run *r, int error)
+{
+	if (error == -EPIPE || error == -ECONNRESET || error == -ECANCELED) {
+		log_debug("%s did not read its input: %s", r->opts->argv[0],
+			  strerror(-error));
+		return;
+	}
+	r->feed_error = error;
+	kill(-r->pid, SIGKILL);
+}
+
 static void feed(void *arg)
 {
 	struct run *r = arg;
@@ -179,8 +192,7 @@ static void feed(void *arg)
 	if (error == 0)
 		error = stream_flush(r->to, o->deadline);
 	if (error != 0)
-		log_debug("%s did not read its input: %s", o->argv[0],
-			  strerror(-error));
+		stop_feeding(r, error);
 	stream_close(r->to);
 	r->to = NULL;
 	r->feeder = NULL;
@@ -247,7 +259,7 @@ static int wait_for_end(struct run *r, int *status)
 	}
 	end_helpers(r);
 	fiber_unshield();
-	return error;
+	return error != 0 ? error : r->feed_error;
 }
 
 int run_program(const struct run_opts *opts, int *status, struct buf *output,
@@ -275,8 +287,12 @@ int run_program(const struct run_opts *opts, int *status, struct buf *output,
 		close(in);
 	if (out >= 0)
 		close(out);
-	if (error == 0)
+	if (error == 0) {
 		error = wait_for_end(&r, status);
+		if (error != 0)
+			why_fail(why, error, "cannot go on with %s: %s",
+				 opts->argv[0], strerror(-error));
+	}
 	if (error == -ETIMEDOUT)
 		why_fail(why, error, "%s did not end in time", opts->argv[0]);
 	stream_close(r.to);

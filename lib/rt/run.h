@@ -30,7 +30,9 @@ struct run_opts {
 /* Run and wait.
  * Fills:   *status as waitpid(2); *output (stdout and stderr together).
  * Returns: 0 when it ran to its end, however that was; -ETIMEDOUT when the
- *          deadline ended it; -ECANCELED; -errno when it could not start. */
+ *          deadline ended it; -ECANCELED; -errno when it could not start, or
+ *          when its input could not be read: it is killed before it could take
+ *          a part for the whole. */
 MUST_USE int run_program(const struct run_opts *opts, int *status,
 			 struct buf *output, struct why *why);
 

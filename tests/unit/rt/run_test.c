@@ -88,6 +88,39 @@ static void test_input(void **state)
 	in_fiber(input, NULL);
 }
 
+/* What has got a part of its input does not go on as if that were all. */
+static void input_breaks_off(void *arg)
+{
+	struct run_opts o = quiet;
+	struct buf out;
+	int status = 0;
+	int fd = memfd_create("file", MFD_CLOEXEC);
+
+	CHECK(write(fd, "0123456789", 10) == 10);
+	o.input_fd = fd;
+	o.input_before = STR("before\n");
+	for (uint64_t length = 11; length < 1000000; length *= 1000) {
+		o.input_length = length;
+		CHECK(sh("cat; echo complete", o, &out, &status) == -EIO);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		CHECK(!str_ends(buf_str(&out), STR("complete\n")));
+		buf_release(&out);
+	}
+	close(fd);
+	/* A folder is no file. */
+	fd = open("/", O_RDONLY | O_CLOEXEC);
+	o.input_fd = fd;
+	CHECK(sh("cat; echo complete", o, &out, &status) == -EISDIR);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	buf_release(&out);
+	close(fd);
+}
+
+static void test_input_breaks_off(void **state)
+{
+	in_fiber(input_breaks_off, NULL);
+}
+
 static void output_is_capped(void *arg)
 {
 	struct run_opts o = quiet;
@@ -228,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_output_and_status),
 		cmocka_unit_test(test_input),
+		cmocka_unit_test(test_input_breaks_off),
 		cmocka_unit_test(test_output_is_capped),
 		cmocka_unit_test(test_deadline_kills),
 		cmocka_unit_test(test_daemon_left_behind),
