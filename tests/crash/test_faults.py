@@ -3,7 +3,8 @@ not is refused with a 4xx, nothing dies.
 
 A row of PATHS is one stretch of the way: a program, what to send, which calls.  A walk lets call 1, 2,
 3 … of it fail until none is left; after each step the fault is gone and the next message must go
-through.  FAULTS=all walks everything; without it each row's short list is walked.
+through.  FAULTS=all walks everything, FAULTS=READ_ONLY,QUOTA every row with these; without it each row's
+short list is walked.
 """
 import errno
 import os
@@ -22,7 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "faults"))
 import orders  # noqa: E402
 from orders import CREATE, DUP, FILES, FORK, FREE, LIST, LOCK, MEMORY, NAME, OPEN, READ, SOCKET, SPACE, STAT, SYNC, TAKEN, WRITE  # noqa: E402,F401
 
-ALL = os.environ.get("FAULTS") == "all"
+ALL = os.environ.get("FAULTS", "")
 STEPS_MOST = 400
 
 DISK = OPEN | CREATE | WRITE | SYNC | NAME | SPACE | FREE | LOCK
@@ -42,6 +43,8 @@ READ_ONLY = (errno.EROFS, CHANGES, 0, False)
 NO_MEMORY = (errno.ENOMEM, MEMORY | FORK, 1, False)
 NO_MEMORY_ON = (errno.ENOMEM, MEMORY | FORK, 0, False)
 EVERY = [EIO, EIO_ON, FULL, FULL_ON, FULL_HALF, QUOTA, NO_FD, NO_FD_ON, READ_ONLY, NO_MEMORY, NO_MEMORY_ON]
+if ALL and ALL != "all":
+    EVERY = [globals()[name] for name in ALL.split(",")]
 
 
 class Way:
@@ -72,9 +75,9 @@ WAYS = [
     Way("notices, files", "qmgr", NOBODY, **FILES_ONLY),
     Way("pickup", "pickup", ANA, local=True, short=[FULL]),
     Way("Maildir", "local", ANA, short=[EIO, FULL_HALF, NO_FD, NO_MEMORY]),
-    Way("mbox", "local", GAMES),
-    Way("pipe", "local", PIPED),
-    Way("relay", "relay", AWAY),
+    Way("mbox", "local", GAMES, short=[EIO, FULL_HALF]),
+    Way("pipe", "local", PIPED, short=[EIO]),
+    Way("relay", "relay", AWAY, short=[NO_FD, EIO]),
 ]
 
 
@@ -233,6 +236,7 @@ def step(way, mail, fault, number, report):
     """Let call `number` fail.  Returns whether it was reached."""
     error, families, times, partial = fault
     mail.new_log()
+    before = mail.instance.processes()
     mail.faults.order(way.program, families, error, number, times, partial)
     post = mail.sendmail if way.local else mail.send
     replies = [post(way.to, way.size) for _ in range(way.count)]
@@ -255,7 +259,11 @@ def step(way, mail, fault, number, report):
         report.wrong.append("%s: the next message was left lying" % at)
     now = mail.pids()
     gone = {pid: name for pid, name in mail.workers.items() if pid not in now}
-    if gone or re.search(r"killed by signal|exit status|panic|fatal", log):
+    for pid in set(re.findall(r"\[(\d+)\]: fatal: ", log)) - {str(pid) for pid in before}:
+        report.barred.update({"[%s]: fatal: " % pid, "pid %s exit status 1" % pid})
+    died = [line for line in log.splitlines() if re.search(r"killed by signal|exit status|panic|fatal", line)
+            and not any(words in line for words in report.barred)]
+    if gone or died:
         report.wrong.append("%s: these are gone: %s\n%s" % (at, gone, log[-1500:]))
     mail.workers = now
     for _, _, words in list(mail.acknowledged.values())[-way.count - 1:]:
@@ -271,6 +279,7 @@ class Report:
         self.steps = self.fired = 0
         self.steps_of = {}  # by queue id
         self.wrong, self.silent = [], []
+        self.barred = set()  # of processes that could not even start
 
 
 @pytest.mark.skipif(not harness.IS_ROOT, reason="delivering as somebody else takes root")
@@ -279,9 +288,13 @@ def test_walk(way, instance, folder, closing, capsys):
     mail = Mail(instance, folder, closing, way.settings)
     report = Report()
     for fault in EVERY if ALL else way.short:
-        number = 1
-        while number < STEPS_MOST and step(way, mail, fault, number, report):
-            number += 1
+        number, misses = 1, 0
+        while number < STEPS_MOST and misses < 2:
+            if step(way, mail, fault, number, report):
+                number, misses = number + 1, 0
+            else:  # the end of the way, or its agent is being spared
+                misses += 1
+                time.sleep(1.1 if way.program in ("local", "relay") else 0)
     lost = mail.wait_delivered()
     tags = mail.delivered()
     half = [p for p in (instance.dir / "mail" / "ana" / "tmp").glob("*")]
