@@ -52,6 +52,8 @@ def disk(folder):
         return place
     yield make
     for place in reversed(mounted):
+        if not os.path.ismount(place):
+            continue
         # The processes of an instance may need a moment to end.
         harness.wait_until("%s to be unmounted" % place,
                            lambda: subprocess.run(["umount", place], capture_output=True).returncode == 0, 20, 0.2)
@@ -168,6 +170,47 @@ def test_a_full_disk(disk, instance, closing, kind, capsys):
     all_delivered(instance, load, sink)
     with capsys.disabled():
         print("\nfull disk, %s: acknowledged %d, refused %d (%s), lost 0" % (kind, len(load.acknowledged), len(load.refused), ", ".join(sorted(set(load.refused)))))
+
+
+def test_becomes_read_only(disk, instance, closing, folder, capsys):
+    """What a kernel does with a file system that has an error, under load: clients are told to come again, nothing
+    dies, and after a repair all that was acknowledged is there.  (`mount -o remount,ro` is no way to get there: it is
+    refused with "mount point is busy" as long as segments are open for writing.)"""
+    sink = closing(harness.Sink(rules={"EHLO": "421 4.3.2 later"}))
+    spool = on_small_disk(instance, disk, "ext4", sink, message_size_limit="100000")
+    before = workers(instance)
+    load = Load(instance, ["ana@example.test", "x@later.test"])
+    try:
+        harness.wait_until("some mail", lambda: len(load.acknowledged) > 30)
+        plain = subprocess.run(["mount", "-o", "remount,ro", spool], capture_output=True, text=True)
+        assert plain.returncode != 0 and "busy" in plain.stderr, plain
+        call("mount", "-o", "remount,abort", spool)
+        with pytest.raises(OSError):
+            (spool / "probe").write_bytes(b"x")
+        time.sleep(0.5)  # for what was being answered just then
+        count = len(load.acknowledged)
+        harness.wait_until("it to be noticed", lambda: len(load.refused) > 30, 40)
+        assert len(load.acknowledged) == count
+        sent = instance.run("sendmail", "-f", "eva@far.test", "ana@example.test", input=orders.message("f-local", 5000), check=False)
+    finally:
+        load.end()
+    assert not load.wrong, load.wrong[:5]
+    assert all(re.match(r"4\d\d 4\.", r) for r in load.refused), set(load.refused)
+    assert sent.returncode == 75 and "ead-only" in sent.stderr, sent
+    assert "Read-only file system" in instance.log()
+    assert workers(instance) >= before, instance.log()[-3000:]
+    instance.stop()
+    harness.wait_until("%s to be unmounted" % spool,
+                       lambda: subprocess.run(["umount", spool], capture_output=True).returncode == 0, 20, 0.2)
+    image = folder / "ext4-0.img"
+    repair = subprocess.run(["e2fsck", "-p", "-f", image], capture_output=True, text=True)
+    assert repair.returncode in (0, 1), repair
+    call("mount", "-o", "loop", image, spool)
+    sink.rules.clear()
+    instance.start()
+    all_delivered(instance, load, sink)
+    with capsys.disabled():
+        print("\nread-only: acknowledged %d, refused %d (%s), lost 0" % (len(load.acknowledged), len(load.refused), ", ".join(sorted(set(load.refused)))))
 
 
 def test_minfree(disk, instance, closing):
