@@ -330,12 +330,17 @@ static void write_ledgers(struct qmgr *q)
 	}
 }
 
-/* One at a time: the list may change meanwhile. */
+/* One at a time: the list may change meanwhile.  Each is tried once, or one
+ * that fails without having waited would keep everybody from going on. */
 static void sync_ledgers(struct qmgr *q)
 {
 	bool more = true;
 	int error;
 
+	LIST_EACH(n, &q->segments)
+	{
+		CONTAINER_OF(n, struct segment, node)->sync_failed = false;
+	}
 	while (more) {
 		more = false;
 		LIST_EACH(n, &q->segments)
@@ -343,10 +348,12 @@ static void sync_ledgers(struct qmgr *q)
 			struct segment *s =
 				CONTAINER_OF(n, struct segment, node);
 
-			if (s->releasing || !ledger_is_dirty(s->ledger))
+			if (s->releasing || s->sync_failed ||
+			    !ledger_is_dirty(s->ledger))
 				continue;
 			s->users++;
 			error = ledger_sync(s->ledger);
+			s->sync_failed = error != 0;
 			if (error != 0)
 				warn_of_ledger(s, "flush", error);
 			else

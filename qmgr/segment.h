@@ -38,6 +38,7 @@ struct segment {
 	bool releasing;
 	bool lost;	  /* an agent went off with our descriptor */
 	int64_t again_at; /* 0: no */
+	bool sync_failed; /* of its ledger, in this round */
 };
 
 struct segment *segment_find(const struct qmgr *q, struct str name);
