@@ -25,6 +25,7 @@ from orders import CREATE, DUP, FILES, FORK, FREE, LIST, LOCK, MEMORY, NAME, OPE
 
 ALL = os.environ.get("FAULTS", "")
 STEPS_MOST = 400
+CALLS_MOST = 2000  # of a step: who asks more often does nothing else
 
 DISK = OPEN | CREATE | WRITE | SYNC | NAME | SPACE | FREE | LOCK
 GROWS = CREATE | WRITE | SYNC | NAME | SPACE
@@ -67,7 +68,7 @@ WAYS = [
     Way("commit, files", "smtpd", ANA, short=[EIO, FULL], **FILES_ONLY),
     Way("hand-over, journal", "qmgr", ANA, short=[NO_FD]),
     Way("hand-over, files", "qmgr", ANA, short=[EIO, NO_FD], **FILES_ONLY),
-    Way("settle, deferred", "qmgr", DEAD, linger=0.25, short=[EIO, FULL_ON]),
+    Way("settle, deferred", "qmgr", DEAD, linger=0.25, short=[EIO, FULL_ON, NO_FD_ON]),
     Way("settle, hold", "qmgr", HELD, short=[EIO]),
     Way("ledger", "qmgr", GONE, linger=0.45, short=[EIO, FULL_ON]),
     Way("release of segments", "qmgr", ANA, size=200000, count=6, linger=0.5, short=[EIO]),
@@ -244,6 +245,8 @@ def step(way, mail, fault, number, report):
     fired, what = mail.faults.clear()
     log = mail.new_log()
     at = "%s, %s, call %d (%s), %d failed" % (way.name, errno.errorcode[error], number, what, fired)
+    if fired > CALLS_MOST:
+        report.wrong.append("%s: it goes round and round" % at)
     for code, text in replies:
         if code != 250 and not is_known_4xx(error, code, text):
             report.wrong.append("%s: answered %s %s" % (at, code, text))
