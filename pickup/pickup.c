@@ -39,6 +39,7 @@ struct pickup {
 	struct handover *handover;
 	struct rt_sem slots; /* malote_pickup_concurrency */
 	struct map *busy;    /* names that a fiber has in hand */
+	struct map *left;    /* name -> struct left */
 	bool scanning;
 	bool again; /* a wake-up came during a scan */
 };
@@ -48,6 +49,64 @@ struct pickup_job {
 	char name[NAME_MAX_BYTES + 1];
 };
 
+/* A file whose message is in the queue, and that could not be removed. */
+struct left {
+	ino_t inode;
+	struct timespec changed;
+};
+
+/* ---- what is only to be removed ------------------------------------------ */
+
+static void forget_left(struct pickup *p, const char *name)
+{
+	free(map_take(p->left, str_of_c(name)));
+}
+
+static void note_left(struct pickup *p, const char *name)
+{
+	struct left *l = malloc(sizeof(*l));
+	struct stat st;
+
+	forget_left(p, name);
+	if (l != NULL &&
+	    fstatat(p->taker.drop, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		*l = (struct left){st.st_ino, st.st_ctim};
+		if (map_put(p->left, str_of_c(name), l, NULL) == 0)
+			return;
+	}
+	free(l);
+	log_warning("maildrop/%s: cannot remember that it has been taken",
+		    name);
+}
+
+/* Whether `name` is in the queue already; try to remove it then. */
+static bool is_left(struct pickup *p, const char *name, const struct stat *st)
+{
+	const struct left *l = map_get(p->left, str_of_c(name));
+
+	if (l == NULL)
+		return false;
+	if (l->inode != st->st_ino || l->changed.tv_sec != st->st_ctim.tv_sec ||
+	    l->changed.tv_nsec != st->st_ctim.tv_nsec) {
+		forget_left(p, name); /* another file of that name */
+		return false;
+	}
+	if (unlinkat(p->taker.drop, name, 0) == 0 || errno == ENOENT)
+		forget_left(p, name);
+	return true;
+}
+
+static void free_left(struct pickup *p)
+{
+	size_t cursor = 0;
+	struct str name;
+	void *l;
+
+	while (map_next(p->left, &cursor, &name, &l))
+		free(l);
+	map_free(p->left);
+}
+
 /* ---- one file ------------------------------------------------------------ */
 
 static void take_one(void *arg)
@@ -55,7 +114,8 @@ static void take_one(void *arg)
 	struct pickup_job *job = arg;
 	struct pickup *p = job->pickup;
 
-	(void)pickup_take(&p->taker, job->name);
+	if (pickup_take(&p->taker, job->name) == PICKUP_LEFT)
+		note_left(p, job->name);
 	(void)map_take(p->busy, str_of_c(job->name));
 	rt_sem_give(&p->slots);
 	free(job);
@@ -100,7 +160,7 @@ static int look_at(struct pickup *p, const char *name)
 	if (name[0] == '.' || map_get(p->busy, str_of_c(name)) != NULL)
 		return 0;
 	if (fstatat(p->taker.drop, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !S_ISREG(st.st_mode))
+	    !S_ISREG(st.st_mode) || is_left(p, name, &st))
 		return 0;
 	if (!(st.st_mode & S_IXUSR)) {
 		remove_stale(p, name, &st);
@@ -166,7 +226,8 @@ static int pickup_open(struct service_env *env, struct why *why)
 	struct pickup *p = calloc(1, sizeof(*p));
 	int rc;
 
-	if (p == NULL || (p->busy = map_new()) == NULL)
+	if (p == NULL || (p->busy = map_new()) == NULL ||
+	    (p->left = map_new()) == NULL)
 		return why_fail(why, -ENOMEM, "out of memory");
 	env->state = p;
 	rt_sem_init(&p->slots, (unsigned)params->malote_pickup_concurrency);
@@ -237,6 +298,7 @@ static void pickup_end(struct service_env *env)
 	queue_close(p->queue);
 	close(p->taker.drop);
 	map_free(p->busy);
+	free_left(p);
 	free(p);
 	env->state = NULL;
 }

@@ -240,12 +240,13 @@ static enum pickup_fate finish(const struct pickup_taker *t, const char *name,
 			    result.text);
 		return PICKUP_KEPT;
 	}
-	if (unlinkat(t->drop, name, 0) < 0)
-		log_warning("maildrop/%s: removing it: %s; it will be "
-			    "delivered again",
-			    name, strerror(errno));
 	stats_add(STAT_pickup_messages, 1);
-	return PICKUP_TAKEN;
+	if (unlinkat(t->drop, name, 0) == 0)
+		return PICKUP_TAKEN;
+	log_warning("maildrop/%s: removing it: %s; if it is still there after "
+		    "a restart, it will be delivered again",
+		    name, strerror(errno));
+	return PICKUP_LEFT;
 }
 
 enum pickup_fate pickup_take(const struct pickup_taker *t, const char *name)

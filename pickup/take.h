@@ -22,6 +22,7 @@ struct pickup_taker {
 
 enum pickup_fate {
 	PICKUP_TAKEN,  /* it is in the queue and gone from maildrop/ */
+	PICKUP_LEFT,   /* it is in the queue, and cannot be removed */
 	PICKUP_KEPT,   /* it cannot be taken now; it stays as it is */
 	PICKUP_BROKEN, /* it is no submission; it was put out of the way */
 };
