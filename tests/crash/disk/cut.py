@@ -15,7 +15,7 @@ from disk import mount, run
 import harness  # found by way of disk
 import messages
 
-PATIENCE = 40  # seconds until what is not there counts as lost
+PATIENCE = 90  # seconds until what is not there counts as lost
 SETTLED = 3  # seconds with an empty queue that make it certain
 
 
