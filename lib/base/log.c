@@ -4,17 +4,19 @@
  * A line is built on the stack and goes out in one call; nothing is allocated.
  * The second's stamp is formatted once per second and thread, the process
  * number once per process.  The socket of syslog is connected when logging
- * begins, so that it survives a chroot.  Lines that it does not take at once
- * wait, in order, in a backlog of fixed size, which every later line and
- * log_flush() try to empty; what the backlog cannot hold is dropped and
- * counted, and the count is told when syslog takes lines again. Lines may come
- * from any thread; log_open() and log_set_fd() only from one. */
+ * begins, so that it survives a chroot.  Lines that are gathered
+ * (log_gather()), and those that it does not take at once, wait, in order, in a
+ * backlog of fixed size, which every later line and log_flush() try to empty;
+ * what the backlog cannot hold is dropped and counted, and the count is told
+ * when syslog takes lines again. Lines may come from any thread; log_open() and
+ * log_set_fd() only from one. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
@@ -26,6 +28,8 @@
 #define LOG_SOCKET "/dev/log"
 #define TAG_MAX 128
 #define BACKLOG_MAX (64 * 1024)
+#define GATHER_MOST (16 * 1024)
+#define AT_ONCE 32u
 #define STAMP_MAX 16 /* "Mon dd hh:mm:ss " */
 
 static struct {
@@ -43,6 +47,8 @@ static struct {
 	size_t backlog_n;
 	char backlog[BACKLOG_MAX]; /* u16 length, the line; and so on */
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .socket = -1, .fd = -1};
+
+static _Thread_local bool gathering; /* log_gather() */
 
 static const struct {
 	int priority;
@@ -132,28 +138,43 @@ static void socket_connect(void)
 	}
 }
 
-/* Send one datagram; reconnect once when syslog was restarted. */
-static bool socket_send(struct str line)
+/* Send lines, a datagram each, with one call; connect again once when syslog
+ * was restarted.  Returns how many of them need not be thought of any more. */
+static unsigned socket_send_all(struct mmsghdr *lines, unsigned count)
 {
 	for (int attempt = 0; attempt < 2; attempt++) {
+		int n;
+
 		if (state.socket < 0) {
 			if (clock_now() < state.retry_at)
-				return false;
+				return 0;
 			socket_connect();
 		}
 		if (state.socket < 0)
-			return false;
-		if (send(state.socket, line.p, line.n,
-			 MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-			return true;
+			return 0;
+		n = sendmmsg(state.socket, lines, count,
+			     MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0)
+			return (unsigned)n;
 		if (errno == EMSGSIZE)
-			return true; /* it would never go: do not wait for it */
+			return 1; /* it would never go: do not wait for it */
 		if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
-			return false;
+			return 0;
 		(void)close(state.socket);
 		state.socket = -1;
 	}
-	return false;
+	return 0;
+}
+
+static bool socket_send(struct str line)
+{
+	struct iovec bytes = {.iov_len = line.n};
+	struct mmsghdr message = {
+		.msg_hdr = {.msg_iov = &bytes, .msg_iovlen = 1}};
+
+	/* It is only read. */
+	memcpy(&bytes.iov_base, &line.p, sizeof(line.p));
+	return socket_send_all(&message, 1) == 1;
 }
 
 /* Tell of dropped lines as soon as one goes through. */
@@ -173,34 +194,61 @@ static void tell_dropped(void)
 		state.dropped = 0;
 }
 
+/* Send the first lines of what waits.  Returns how many bytes of it are done
+ * with. */
+static size_t send_some(void)
+{
+	struct mmsghdr messages[AT_ONCE];
+	struct iovec bytes[AT_ONCE];
+	unsigned count = 0, sent;
+	size_t at = 0, done = 0;
+
+	memset(messages, 0, sizeof(messages));
+	while (at < state.backlog_n && count < AT_ONCE) {
+		uint16_t n;
+
+		memcpy(&n, state.backlog + at, sizeof(n));
+		bytes[count] = (struct iovec){.iov_base = state.backlog + at +
+							  sizeof(n),
+					      .iov_len = n};
+		messages[count].msg_hdr.msg_iov = &bytes[count];
+		messages[count].msg_hdr.msg_iovlen = 1;
+		at += sizeof(n) + n;
+		count++;
+	}
+	sent = count > 0 ? socket_send_all(messages, count) : 0;
+	for (unsigned i = 0; i < sent; i++)
+		done += sizeof(uint16_t) + bytes[i].iov_len;
+	return done;
+}
+
 /* Send what waits, oldest first.  Returns whether nothing waits any more. */
 static bool send_backlog(void)
 {
-	size_t sent = 0;
+	size_t n;
 
-	while (sent < state.backlog_n) {
-		uint16_t n;
-
-		memcpy(&n, state.backlog + sent, sizeof(n));
-		if (!socket_send(str_of(state.backlog + sent + sizeof(n), n)))
-			break;
-		sent += sizeof(n) + n;
-	}
-	if (sent > 0) {
-		state.backlog_n -= sent;
-		memmove(state.backlog, state.backlog + sent, state.backlog_n);
+	while ((n = send_some()) > 0) {
+		state.backlog_n -= n;
+		memmove(state.backlog, state.backlog + n, state.backlog_n);
 	}
 	if (state.backlog_n == 0 && state.dropped > 0)
 		tell_dropped();
 	return state.backlog_n == 0 && state.dropped == 0;
 }
 
-static void to_syslog(struct str line)
+/* Whether the line may wait for others: see log_gather(). */
+static bool may_wait(struct str line, enum log_level level)
+{
+	return gathering && level <= LOG_LEVEL_INFO && state.dropped == 0 &&
+	       state.backlog_n + line.n < GATHER_MOST;
+}
+
+static void to_syslog(struct str line, enum log_level level)
 {
 	uint16_t n = (uint16_t)line.n; /* at most LOG_LINE_MAX */
 
 	(void)pthread_mutex_lock(&state.lock);
-	if (send_backlog() && socket_send(line)) {
+	if (!may_wait(line, level) && send_backlog() && socket_send(line)) {
 		/* it is gone */
 	} else if (state.dropped > 0 ||
 		   line.n + sizeof(n) > BACKLOG_MAX - state.backlog_n) {
@@ -212,6 +260,13 @@ static void to_syslog(struct str line)
 		state.backlog_n += sizeof(n) + line.n;
 	}
 	(void)pthread_mutex_unlock(&state.lock);
+}
+
+void log_gather(bool on)
+{
+	gathering = on;
+	if (!on)
+		(void)log_flush();
 }
 
 bool log_flush(void)
@@ -304,7 +359,7 @@ static void line_send(struct line *line, enum log_level level, const char *role)
 			head, sizeof(head), "<%d>" STR_FMT "%s%s%.120s[%ld]: ",
 			state.opts.facility | levels[level].priority,
 			STR_ARG(when), state.tag, slash, role, (long)state.pid);
-		to_syslog(line_with(line, s, false));
+		to_syslog(line_with(line, s, false), level);
 	}
 	if (state.fd >= 0) {
 		s = head_put(head, sizeof(head),
@@ -367,6 +422,7 @@ static void after_fork(void)
 	/* What waits is the parent's to send. */
 	state.backlog_n = 0;
 	state.dropped = 0;
+	gathering = false;
 	/* A thread that is gone now may have held it. */
 	(void)pthread_mutex_init(&state.lock, NULL);
 }

@@ -52,6 +52,12 @@ void log_open(const struct log_opts *opts);
 /* Replace only the descriptor (log rotation); -1: none. */
 void log_set_fd(int fd);
 
+/* While it is on, lines of this thread for syslog that are not warnings or
+ * worse may wait for others, a few kilobytes of them: the caller promises to
+ * call log_flush() before it waits for anything.  A fork ends it, in the child.
+ */
+void log_gather(bool on);
+
 /* Try again to send the lines that syslog has not taken yet; never waits.  Call
  * it now and then where lines are rare, and before the process ends.
  * Returns: whether none is left. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/why.h"
 #include "rt/context.h"
 #include "rt/deadline.h"
@@ -222,16 +223,20 @@ static void set_alarm(void)
 void loop_run(void)
 {
 	loop.stopping = false;
+	log_gather(true);
 	while (!loop.stopping) {
 		fiber_run_ready(RUNS_PER_TURN);
 		if (loop.stopping || (fiber_count() == 0 && loop.holds == 0))
 			break;
 		set_alarm();
+		if (!fiber_has_ready())
+			(void)log_flush();
 		uv_run(loop.uv,
 		       fiber_has_ready() ? UV_RUN_NOWAIT : UV_RUN_ONCE);
 		if (deadline_first() != NULL)
 			fiber_expire(clock_now());
 	}
+	log_gather(false);
 }
 
 void loop_stop(void)

@@ -12,6 +12,10 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -152,6 +156,105 @@ static void test_fatal_ends(void **state)
 	assert_non_null(strstr(written(), "fatal: over: 1\n"));
 }
 
+/* ---- syslog, in a child that has a /dev of its own -----------------------
+ */
+
+/* A socket at /dev/log, -1: that cannot be had here. */
+static int private_syslog(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/dev", "tmpfs", 0, NULL) < 0 ||
+	    bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
+		return -1;
+	return fd;
+}
+
+/* Whether the next datagram ends with `text`; NULL: whether there is none. */
+static bool next_is(int fd, const char *text)
+{
+	char line[LOG_LINE_MAX + 1];
+	ssize_t n = recv(fd, line, sizeof(line) - 1, 0);
+
+	if (n < 0 || text == NULL)
+		return n < 0 && text == NULL;
+	line[n] = '\0';
+	return (size_t)n >= strlen(text) &&
+	       strcmp(line + n - strlen(text), text) == 0;
+}
+
+static bool gathers(int fd)
+{
+	int status = 1, seen = 0;
+	pid_t child;
+
+	log_info("at once");
+	if (!next_is(fd, ": at once"))
+		return false;
+	log_gather(true);
+	log_info("one");
+	log_info("two");
+	if (!next_is(fd, NULL))
+		return false;
+	child = fork();
+	if (child == 0) {
+		log_info("the child's");
+		_exit(log_flush() ? 0 : 1);
+	}
+	if (waitpid(child, &status, 0) != child || status != 0 ||
+	    !next_is(fd, ": the child's") || !next_is(fd, NULL))
+		return false;
+	log_warning("three");
+	if (!next_is(fd, ": one") || !next_is(fd, ": two") ||
+	    !next_is(fd, ": warning: three") || !next_is(fd, NULL))
+		return false;
+	log_info("four");
+	if (!log_flush() || !next_is(fd, ": four"))
+		return false;
+	/* Not more than a few kilobytes wait. */
+	for (int i = 0; i < 8; i++)
+		log_info("%02d %3000s", i, "x");
+	while (next_is(fd, " x"))
+		seen++;
+	if (seen < 1 || seen > 8)
+		return false;
+	log_gather(false);
+	while (next_is(fd, " x"))
+		seen++;
+	return seen == 8;
+}
+
+static void test_lines_are_gathered(void **state)
+{
+	pid_t child;
+	int status, fd;
+
+	(void)state;
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		fd = private_syslog();
+		if (fd < 0)
+			_exit(77);
+		log_open(&(struct log_opts){.tag = "t",
+					    .role = "r",
+					    .to_syslog = true,
+					    .facility = LOG_MAIL,
+					    .fd = -1});
+		_exit(gathers(fd) ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77) {
+		print_message("SKIP: a /dev/log of one's own takes root\n");
+		return;
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_errno_is_kept),
 		cmocka_unit_test(test_child_has_its_number),
 		cmocka_unit_test(test_fatal_ends),
+		cmocka_unit_test(test_lines_are_gathered),
 	};
 
 	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
