@@ -2,6 +2,7 @@
 
 All mounts are made in a mount namespace that `run` has entered: nobody else sees them, and they are
 gone with it, whatever happens."""
+import contextlib
 import os
 import pathlib
 import shutil
@@ -84,10 +85,20 @@ class LoopDisk:
         except harness.Trouble:
             return command("losetup", "--find", "--show", file)
 
+    @staticmethod
+    def _unmount(path):
+        """A process that is just ending may still use it.  What is behind a slow disk must be gone
+        before slowdisk is: the kernel would wait for it for ever."""
+        def tried():
+            with contextlib.suppress(harness.Trouble):
+                command("umount", path)
+            return not os.path.ismount(path)
+        harness.wait_until("nobody to use %s any more" % path, tried, 30, 0.1)
+
     def close(self):
         for path in (self.mount, self.slow):
             if path.is_dir() and os.path.ismount(path):
-                command("umount", path)
+                self._unmount(path)
         if self.slow_process:
             end(self.slow_process)
 
