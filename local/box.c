@@ -3,6 +3,7 @@
 #include "local/box.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,31 +12,63 @@
 #include "rt/loop.h"
 
 #define TOGETHER_MOST 100u /* so that an mbox is not locked for ever */
+_Static_assert(TOGETHER_MOST <= MAILDIR_ROUND_MOST, "a round takes them");
 
-/* A step that is done for several at a time, but not at several at a time. */
+/* A step that is done for several at a time, but not at several at a time:
+ * one for each mailbox, and one for each file system with maildirs. */
 struct gate {
+	struct list node;
+	unsigned users;
 	struct list waiting; /* of struct mailbox_job */
 	struct waitq moved;
 	bool busy;
+	char name[];
 };
 
-struct box {
-	struct list node;
-	unsigned users;
-	struct gate first; /* an mbox has only this one */
-	struct gate last;
-	char path[];
-};
-
-static struct list boxes; /* those that are used */
+static struct list gates; /* those that are used */
 
 /* ---- gates -----------------------------------------------------------------
  */
 
-static void gate_init(struct gate *g)
+static struct gate *find(const char *name)
 {
-	list_init(&g->waiting);
-	waitq_init(&g->moved);
+	LIST_EACH(node, &gates)
+	{
+		struct gate *g = CONTAINER_OF(node, struct gate, node);
+
+		if (strcmp(g->name, name) == 0)
+			return g;
+	}
+	return NULL;
+}
+
+static struct gate *enter(const char *name)
+{
+	size_t n = strlen(name) + 1;
+	struct gate *g;
+
+	if (gates.next == NULL)
+		list_init(&gates);
+	g = find(name);
+	if (g == NULL) {
+		g = calloc(1, sizeof(*g) + n);
+		if (g == NULL)
+			return NULL;
+		memcpy(g->name, name, n);
+		list_init(&g->waiting);
+		waitq_init(&g->moved);
+		list_append(&gates, &g->node);
+	}
+	g->users++;
+	return g;
+}
+
+static void leave(struct gate *g)
+{
+	if (--g->users > 0)
+		return;
+	list_remove(&g->node);
+	free(g);
 }
 
 /* Do it for those that wait. */
@@ -58,90 +91,57 @@ static void lead(struct gate *g, int (*step)(void *list))
 	waitq_wake_all(&g->moved);
 }
 
-static void pass(struct gate *g, struct mailbox_job *job,
+/* Have `step` done for the job, at the gate of that name. */
+static void pass(const char *name, struct mailbox_job *job,
 		 int (*step)(void *list))
 {
+	struct gate *g = enter(name);
+
+	if (g == NULL) {
+		(void)mailbox_fail(job, -ENOMEM, "mailbox", job->path);
+		return;
+	}
 	list_append(&g->waiting, &job->node);
 	while (!list_is_empty(&job->node)) {
-		if (!g->busy)
-			lead(g, step);
-		else if (waitq_wait(&g->moved, DEADLINE_NEVER) != 0)
+		if (!g->busy) {
+			/* Those that were woken with us are to be in time. */
+			if (fiber_self() != NULL)
+				fiber_yield();
+			if (!g->busy && !list_is_empty(&job->node))
+				lead(g, step);
+		} else if (waitq_wait(&g->moved, DEADLINE_NEVER) != 0)
 			fiber_yield();
 	}
+	leave(g);
 }
 
-/* ---- boxes -----------------------------------------------------------------
- */
+/* ---- deliveries ---------------------------------------------------------- */
 
-static struct box *find(const char *path)
+static void put_file(struct mailbox_job *job)
 {
-	LIST_EACH(node, &boxes)
-	{
-		struct box *b = CONTAINER_OF(node, struct box, node);
+	char disk[64];
 
-		if (strcmp(b->path, path) == 0)
-			return b;
-	}
-	return NULL;
-}
-
-static struct box *enter(const char *path)
-{
-	size_t n = strlen(path) + 1;
-	struct box *b;
-
-	if (boxes.next == NULL)
-		list_init(&boxes);
-	b = find(path);
-	if (b == NULL) {
-		b = calloc(1, sizeof(*b) + n);
-		if (b == NULL)
-			return NULL;
-		memcpy(b->path, path, n);
-		gate_init(&b->first);
-		gate_init(&b->last);
-		list_append(&boxes, &b->node);
-	}
-	b->users++;
-	return b;
-}
-
-static void leave(struct box *b)
-{
-	if (--b->users > 0)
-		return;
-	list_remove(&b->node);
-	free(b);
-}
-
-static void put_file(struct box *b, struct mailbox_job *job)
-{
-	pass(&b->first, job, maildir_create_all);
-	if (job->action == OUTCOME_SENT)
-		(void)offload(maildir_settle, job);
-	if (job->action == OUTCOME_SENT)
-		pass(&b->last, job, maildir_publish_all);
+	pass(job->path, job, maildir_create_all);
+	if (job->action == OUTCOME_SENT && !job->written)
+		(void)offload(maildir_write, job);
+	(void)snprintf(disk, sizeof(disk), "disk %llx",
+		       (unsigned long long)job->device);
+	for (int i = 0; i < 2 && job->action == OUTCOME_SENT; i++)
+		pass(disk, job, maildir_round);
 	maildir_end(job);
 }
 
 void box_deliver(struct mailbox_job *job, bool maildir)
 {
-	struct box *b = enter(job->path);
-
 	list_init(&job->node);
 	job->action = OUTCOME_SENT;
 	job->dsn = STR("2.0.0");
-	if (b == NULL) {
-		(void)mailbox_fail(job, -ENOMEM, "mailbox", job->path);
-		return;
-	}
 	if (fiber_self() != NULL)
 		fiber_shield();
 	if (maildir)
-		put_file(b, job);
+		put_file(job);
 	else
-		pass(&b->first, job, mailbox_append_all);
+		pass(job->path, job, mailbox_append_all);
 	if (fiber_self() != NULL)
 		fiber_unshield();
-	leave(b);
 }

@@ -168,7 +168,18 @@ bool mailbox_parent(const char *path, char *to, size_t max)
 	return str_to_c(parent, to, max);
 }
 
-static int sync_all_around(const char *path)
+int mailbox_open_parent(const char *path)
+{
+	char parent[4096];
+	int fd;
+
+	if (!mailbox_parent(path, parent, sizeof(parent)))
+		return -ENAMETOOLONG;
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int mailbox_sync_around(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	int error = 0;
@@ -183,15 +194,11 @@ static int sync_all_around(const char *path)
 
 int mailbox_sync_parent(const char *path, int (*sync)(int fd))
 {
-	char parent[4096];
+	int fd = mailbox_open_parent(path);
 	int error = 0;
-	int fd;
 
-	if (!mailbox_parent(path, parent, sizeof(parent)))
-		return -ENAMETOOLONG;
-	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == EACCES ? sync_all_around(path) : -errno;
+		return fd == -EACCES ? mailbox_sync_around(path) : fd;
 	if (sync(fd) < 0)
 		error = -errno;
 	(void)close(fd);

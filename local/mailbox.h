@@ -5,9 +5,9 @@
  * offload(), in a process that has become the mailbox's user.  They report
  * success only when bytes and directory entry are on stable storage.
  *
- * Messages for one mailbox go together where that saves flushes of the disk:
- * an mbox is locked and synced once for all of them, and so is new/ of a
- * maildir (local/box.h gathers them). */
+ * Messages go together where that saves flushes of the disk: an mbox is locked
+ * and synced once for all that are for it, and all that go into maildirs of one
+ * file system are synced side by side (local/box.h gathers them). */
 #ifndef LOCAL_MAILBOX_H
 #define LOCAL_MAILBOX_H
 
@@ -30,6 +30,7 @@ enum mailbox_lock {
 bool mailbox_locks_parse(struct str text, unsigned *locks);
 
 struct maildir_file;
+struct sync_one;
 
 struct mailbox_job {
 	struct list node; /* in the list that is worked on */
@@ -47,11 +48,16 @@ struct mailbox_job {
 	int64_t lock_tries;
 	int64_t lock_pause_ms;
 	int64_t lock_stale_ms;
-	bool strict;	     /* the file must be owned by… */
-	uid_t uid;	     /* …this user */
-	const char *host;    /* for maildir names */
-	int (*sync)(int fd); /* fsync(), or what a test has in its place */
-	struct maildir_file *file; /* inside: between the steps */
+	bool strict;	  /* the file must be owned by… */
+	uid_t uid;	  /* …this user */
+	const char *host; /* for maildir names */
+	/* fsync() and sync_many(), or what a test has in their place */
+	int (*sync)(int fd);
+	void (*sync_many)(struct sync_one *ones, size_t count);
+	/* between the steps of a maildir delivery */
+	struct maildir_file *file; /* inside */
+	dev_t device;		   /* where the file was made */
+	bool written;		   /* its bytes, if not yet to the disk */
 	/* how it went */
 	enum outcome_action action;
 	struct str dsn; /* a constant */
@@ -67,11 +73,22 @@ struct mailbox_job {
  * when the sync fails, all are cut off and fail. */
 int mailbox_append_all(void *list);
 
-/* The steps of a maildir delivery, in their order.
- * `list`: of struct mailbox_job, all for the same maildir. */
-int maildir_create_all(void *list);  /* files in tmp/, small ones written */
-int maildir_settle(void *job);	     /* sync one; side by side with others */
-int maildir_publish_all(void *list); /* to new/, which is synced once */
+/* The steps of a maildir delivery, in their order; the third twice. */
+
+/* `list`: of struct mailbox_job, all for the same maildir.  Makes their files
+ * in tmp/, and writes those that are small. */
+int maildir_create_all(void *list);
+
+/* Write one that is not; side by side with others. */
+int maildir_write(void *job);
+
+/* `list`: of at most MAILDIR_ROUND_MOST struct mailbox_job, for maildirs of one
+ * file system.  Brings those on by one step each: bytes that are written become
+ * stable, or a file whose bytes are stable moves to new/ and is stable there.
+ */
+#define MAILDIR_ROUND_MOST 100
+int maildir_round(void *list);
+
 /* After the last step that was made, in any case: removes what is in tmp/. */
 void maildir_end(struct mailbox_job *job);
 
@@ -85,9 +102,15 @@ int mailbox_fail(struct mailbox_job *job, int error, const char *what,
  * Returns: 0 or -errno, recorded. */
 MUST_USE int mailbox_write(struct mailbox_job *job, int fd, uint64_t size);
 
-/* Sync the directory that `path`, which exists, is in: with `sync`; or, when we
- * may write to it but not read it, all of the file system.
- * Returns: 0 or -errno. */
+/* Open the directory that `path` is in.  Returns: a descriptor or -errno. */
+MUST_USE int mailbox_open_parent(const char *path);
+
+/* Sync all of the file system that `path`, which exists, is in: for a directory
+ * that we may write to but not read.  Returns: 0 or -errno. */
+MUST_USE int mailbox_sync_around(const char *path);
+
+/* Sync the directory that `path`, which exists, is in, with `sync`; or around
+ * it, when it may not be read.  Returns: 0 or -errno. */
 MUST_USE int mailbox_sync_parent(const char *path, int (*sync)(int fd));
 
 /* The directory of `path`: what is before its last "/", "." when there is

@@ -2,12 +2,17 @@
 /* Maildirs: a message is written in tmp/ and moved to new/ when it is whole
  * and stable.
  *
- * Files are made and moved one after the other, and new/ is synced once for all
- * that were moved: the kernel lets only one at a time change a folder, and
- * burns the other processors' time if several try.  What is small is written
- * then and there, and on its way to the disk before the first sync: a file
- * system with a journal commits all of them at once.  The syncs go on side by
- * side, and the disk does with fewer flushes than there are.
+ * Files of one maildir are made one after the other: the kernel lets only one
+ * at a time change a folder, and burns the other processors' time if several
+ * try.  What is small is written then and there, and on its way to the disk at
+ * once.
+ *
+ * The rest is done in rounds.  A round moves the files that the last one has
+ * made stable, waits until the bytes of the new ones have been handed to the
+ * disk, and then syncs these files and the folders of those all at once, so
+ * that a file system with a journal commits once for all of them: what a round
+ * costs in flushes does not depend on how many take part.  syncfs() would save
+ * the counting, but it also waits for what others write there.
  *
  * A file without a name (O_TMPFILE) would save tmp/'s entry, but where ext4 has
  * no journal, the sync of new/ does not bring the link count of a file that got
@@ -22,16 +27,20 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sync.h"
 #include "local/mailbox.h"
 
 #define PATH_ROOM 4096
 #define TRIES 5
+#define SYNC_DONE SIZE_MAX
 #define SMALL ((uint64_t)256 * 1024) /* bytes that are written at once */
 
 struct maildir_file {
 	int fd;	     /* -1: closed */
 	bool in_tmp; /* `tmp` exists */
-	bool written;
+	bool stable; /* its bytes are */
+	bool moved;
+	size_t sync; /* of those of a round, its own; SYNC_DONE: none */
 	char tmp[PATH_ROOM];
 	char final[PATH_ROOM];
 };
@@ -146,7 +155,7 @@ static int open_tmp(struct mailbox_job *job)
 	return 0;
 }
 
-static int name_final(const struct mailbox_job *job)
+static int name_final(struct mailbox_job *job)
 {
 	struct maildir_file *f = job->file;
 	char name[512];
@@ -155,6 +164,7 @@ static int name_final(const struct mailbox_job *job)
 
 	if (fstat(f->fd, &st) < 0)
 		return -errno;
+	job->device = st.st_dev;
 	if (!maildir_name(name, sizeof(name), clock_wall_us(), st.st_dev,
 			  st.st_ino, job->host))
 		return -ENAMETOOLONG;
@@ -162,14 +172,16 @@ static int name_final(const struct mailbox_job *job)
 	return n < 0 || (size_t)n >= sizeof(f->final) ? -ENAMETOOLONG : 0;
 }
 
-static void write_early(struct mailbox_job *job)
+int maildir_write(void *arg)
 {
+	struct mailbox_job *job = arg;
 	struct maildir_file *f = job->file;
 
-	f->written = true;
+	job->written = true;
 	/* Only a hint: whether it got there is asked by the sync. */
 	if (mailbox_write(job, f->fd, 0) == 0)
 		(void)sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return 0;
 }
 
 static void create(struct mailbox_job *job)
@@ -189,7 +201,7 @@ static void create(struct mailbox_job *job)
 		(void)mailbox_fail(job, error, "name maildir file",
 				   job->file->tmp);
 	else if (job->length <= SMALL)
-		write_early(job);
+		(void)maildir_write(job);
 }
 
 int maildir_create_all(void *list)
@@ -205,29 +217,7 @@ int maildir_create_all(void *list)
 	return 0;
 }
 
-/* ---- its bytes -----------------------------------------------------------
- */
-
-int maildir_settle(void *arg)
-{
-	struct mailbox_job *job = arg;
-	struct maildir_file *f = job->file;
-	int error = 0;
-
-	if (job->action != OUTCOME_SENT)
-		return 0;
-	if (!f->written)
-		error = mailbox_write(job, f->fd, 0);
-	if (error == 0 && job->sync(f->fd) < 0)
-		error = mailbox_fail(job, -errno, "sync", f->tmp);
-	if (close(f->fd) < 0 && error == 0)
-		(void)mailbox_fail(job, -errno, "close", f->tmp);
-	f->fd = -1;
-	return 0;
-}
-
-/* ---- publishing it --------------------------------------------------------
- */
+/* ---- moving it ----------------------------------------------------------- */
 
 /* Never over an existing message. */
 static int move(const char *from, const char *to)
@@ -242,7 +232,7 @@ static int move(const char *from, const char *to)
 	return 0;
 }
 
-static void publish(struct mailbox_job *job)
+static void move_to_new(struct mailbox_job *job)
 {
 	struct maildir_file *f = job->file;
 	int error = move(f->tmp, f->final);
@@ -253,44 +243,142 @@ static void publish(struct mailbox_job *job)
 			error = move(f->tmp, f->final);
 	}
 	f->in_tmp = error != 0;
+	f->moved = error == 0;
 	if (error != 0)
 		(void)mailbox_fail(job, error, "link to", f->final);
 }
 
-/* After a sync that failed: nobody knows what of new/ will be there, and the
- * message stays in the queue. */
-static void take_back(struct mailbox_job *job, int error)
+/* ---- rounds -------------------------------------------------------------- */
+
+struct round {
+	struct list *jobs;
+	struct sync_one syncs[2 * MAILDIR_ROUND_MOST];
+	size_t count;
+	const char
+		*folders[MAILDIR_ROUND_MOST]; /* that the last syncs are of */
+	size_t folder_count;
+};
+
+static size_t round_add(struct round *r, int fd)
 {
-	(void)unlink(job->file->final);
-	(void)mailbox_fail(job, error, "sync folder of", job->file->final);
+	r->syncs[r->count].fd = fd;
+	return r->count++;
 }
 
-int maildir_publish_all(void *list)
+/* Let what was begun when the bytes were written come to its end: a sync of
+ * one file would otherwise commit before the next one's bytes have their place,
+ * and that one need a commit of its own. */
+static void add_files(struct round *r)
 {
-	const struct mailbox_job *any = NULL;
-	int error;
+	LIST_EACH(node, r->jobs)
+	{
+		struct mailbox_job *job =
+			CONTAINER_OF(node, struct mailbox_job, node);
 
-	LIST_EACH(node, (struct list *)list)
+		if (job->action != OUTCOME_SENT || job->file->stable)
+			continue;
+		(void)sync_file_range(job->file->fd, 0, 0,
+				      SYNC_FILE_RANGE_WAIT_BEFORE |
+					      SYNC_FILE_RANGE_WRITE |
+					      SYNC_FILE_RANGE_WAIT_AFTER);
+		job->file->sync = round_add(r, job->file->fd);
+	}
+}
+
+static void add_folder(struct round *r, struct mailbox_job *job)
+{
+	struct maildir_file *f = job->file;
+	size_t first = r->count - r->folder_count;
+	int fd;
+
+	for (size_t i = 0; i < r->folder_count; i++)
+		if (strcmp(r->folders[i], job->path) == 0) {
+			f->sync = first + i;
+			return;
+		}
+	fd = mailbox_open_parent(f->final);
+	if (fd < 0) {
+		int error = fd == -EACCES ? mailbox_sync_around(f->final) : fd;
+
+		f->sync = SYNC_DONE;
+		if (error != 0)
+			(void)mailbox_fail(job, error, "sync folder of",
+					   f->final);
+		return;
+	}
+	r->folders[r->folder_count++] = job->path;
+	f->sync = round_add(r, fd);
+}
+
+static void add_folders(struct round *r)
+{
+	LIST_EACH(node, r->jobs)
+	{
+		struct mailbox_job *job =
+			CONTAINER_OF(node, struct mailbox_job, node);
+
+		if (job->action == OUTCOME_SENT && job->file->moved)
+			add_folder(r, job);
+	}
+}
+
+static void learn_of_file(struct mailbox_job *job, int error)
+{
+	struct maildir_file *f = job->file;
+
+	f->stable = true;
+	if (close(f->fd) < 0 && error == 0)
+		error = -errno;
+	f->fd = -1;
+	if (error != 0)
+		(void)mailbox_fail(job, error, "sync", f->tmp);
+}
+
+static void learn(const struct round *r, struct mailbox_job *job)
+{
+	struct maildir_file *f = job->file;
+	int error = f->sync == SYNC_DONE ? 0 : r->syncs[f->sync].error;
+
+	if (!f->moved)
+		learn_of_file(job, error);
+	else if (error != 0)
+		(void)mailbox_fail(job, error, "sync folder of", f->final);
+}
+
+static void round_learn(struct round *r)
+{
+	size_t first = r->count - r->folder_count;
+
+	LIST_EACH(node, r->jobs)
 	{
 		struct mailbox_job *job =
 			CONTAINER_OF(node, struct mailbox_job, node);
 
 		if (job->action == OUTCOME_SENT)
-			publish(job);
-		if (job->action == OUTCOME_SENT)
-			any = job;
+			learn(r, job);
 	}
-	if (any == NULL)
-		return 0;
-	error = mailbox_sync_parent(any->file->final, any->sync);
-	LIST_EACH(node, (struct list *)list)
+	for (size_t i = first; i < r->count; i++)
+		(void)close(r->syncs[i].fd);
+}
+
+int maildir_round(void *list)
+{
+	struct round r = {.jobs = list};
+	void (*sync)(struct sync_one * ones, size_t count) = sync_many;
+
+	LIST_EACH(node, r.jobs)
 	{
 		struct mailbox_job *job =
 			CONTAINER_OF(node, struct mailbox_job, node);
 
-		if (error != 0 && job->action == OUTCOME_SENT)
-			take_back(job, error);
+		sync = job->sync_many;
+		if (job->action == OUTCOME_SENT && job->file->stable)
+			move_to_new(job);
 	}
+	add_files(&r);
+	add_folders(&r);
+	sync(r.syncs, r.count);
+	round_learn(&r);
 	return 0;
 }
 
@@ -305,5 +393,9 @@ void maildir_end(struct mailbox_job *job)
 		(void)close(f->fd);
 	if (f->in_tmp)
 		(void)unlink(f->tmp);
+	/* When the sync of new/ failed nobody knows what of it will be there,
+	 * and the message stays in the queue. */
+	if (f->moved && job->action != OUTCOME_SENT)
+		(void)unlink(f->final);
 	free(f);
 }

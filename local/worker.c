@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/sync.h"
 #include "base/why.h"
 #include "ipc/channel.h"
 #include "local/box.h"
@@ -78,6 +79,7 @@ static struct mailbox_job mailbox_job_of(const struct worker_site *site,
 		.uid = geteuid(),
 		.host = site->host,
 		.sync = fsync,
+		.sync_many = sync_many,
 	};
 }
 

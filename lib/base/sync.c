@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC */
+/* Many fsyncs at once: see base/sync.h.
+ *
+ * io_submit(2) gives each of them a thread of the kernel, so that it takes no
+ * threads of ours, and two system calls whatever their number. */
+#include "base/sync.h"
+
+#include <errno.h>
+#include <linux/aio_abi.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define TOGETHER_MOST ((size_t)128)
+
+/* What makes it possible is slow to give back, so one is kept; 0: none. */
+static _Atomic(aio_context_t) spare;
+
+static int take_context(aio_context_t *context)
+{
+	*context = atomic_exchange(&spare, 0);
+	if (*context != 0)
+		return 0;
+	return syscall(SYS_io_setup, TOGETHER_MOST, context) < 0 ? -errno : 0;
+}
+
+static void give_context(aio_context_t context)
+{
+	aio_context_t none = 0;
+
+	if (!atomic_compare_exchange_strong(&spare, &none, context))
+		(void)syscall(SYS_io_destroy, context);
+}
+
+static void sync_alone(struct sync_one *one)
+{
+	one->error = fsync(one->fd) < 0 ? -errno : 0;
+}
+
+/* How many of them the kernel took. */
+static size_t submit(aio_context_t context, struct iocb **all, size_t count)
+{
+	size_t taken = 0;
+
+	while (taken < count) {
+		long n = syscall(SYS_io_submit, context, count - taken,
+				 all + taken);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		taken += (size_t)n;
+	}
+	return taken;
+}
+
+static void collect(aio_context_t context, size_t count)
+{
+	struct io_event events[TOGETHER_MOST];
+
+	while (count > 0) {
+		long n = syscall(SYS_io_getevents, context, 1L, count, events,
+				 NULL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return; /* only a context that is none does that */
+		for (long i = 0; i < n; i++) {
+			struct sync_one *one =
+				(void *)(uintptr_t)events[i].data;
+
+			one->error = (int)events[i].res;
+		}
+		count -= (size_t)n;
+	}
+}
+
+static void sync_together(aio_context_t context, struct sync_one *ones,
+			  size_t count)
+{
+	struct iocb orders[TOGETHER_MOST] = {0};
+	struct iocb *all[TOGETHER_MOST];
+	size_t taken;
+
+	for (size_t i = 0; i < count; i++) {
+		ones[i].error = -EINPROGRESS;
+		orders[i].aio_fildes = (uint32_t)ones[i].fd;
+		orders[i].aio_lio_opcode = IOCB_CMD_FSYNC;
+		orders[i].aio_data = (uintptr_t)&ones[i];
+		all[i] = &orders[i];
+	}
+	taken = submit(context, all, count);
+	collect(context, taken);
+	/* Those it did not take, or what is no file that it can sync so. */
+	for (size_t i = 0; i < count; i++)
+		if (i >= taken || ones[i].error == -EINVAL ||
+		    ones[i].error == -EINPROGRESS)
+			sync_alone(&ones[i]);
+}
+
+void sync_many(struct sync_one *ones, size_t count)
+{
+	aio_context_t context = 0;
+
+	if (count < 2 || take_context(&context) != 0) {
+		for (size_t i = 0; i < count; i++)
+			sync_alone(&ones[i]);
+		return;
+	}
+	for (size_t i = 0; i < count; i += TOGETHER_MOST)
+		sync_together(context, ones + i,
+			      count - i < TOGETHER_MOST ? count - i
+							: TOGETHER_MOST);
+	give_context(context);
+}
