@@ -15,7 +15,7 @@
 
 #define SITE_KEY_MOST 2048
 #define PORTION 32u /* jobs that are deferred at a time */
-#define MAILBOX_CONCURRENCY 20u
+#define MAILBOX_CONCURRENCY 100u
 
 /* ---- what the configuration says ---------------------------------------- */
 
@@ -103,14 +103,16 @@ static unsigned slots_of(const struct transport *t)
 	return (unsigned)e->maxproc; /* 0: no limit */
 }
 
-/* Local counts itself how many commands it runs for a recipient, and puts into
- * mailboxes together what comes together: it gets more than the limit. */
+/* Local and virtual put into mailboxes together what comes together, and local
+ * counts itself how many commands it runs for a recipient: they get more than
+ * the limit. */
 static unsigned concurrency_of(const struct transport *t, unsigned limit)
 {
 	const struct master_entry *e = entry_of(t);
 
-	if (e == NULL || !str_eq(e->command, STR("local")) || limit == 0 ||
-	    limit > MAILBOX_CONCURRENCY)
+	if (e == NULL || limit == 0 || limit > MAILBOX_CONCURRENCY ||
+	    (!str_eq(e->command, STR("local")) &&
+	     !str_eq(e->command, STR("virtual"))))
 		return limit;
 	return MAILBOX_CONCURRENCY;
 }
