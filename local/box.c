@@ -7,21 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "local/mailbox.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
 #define TOGETHER_MOST 100u /* so that an mbox is not locked for ever */
+#define REST_FROM 8u
+#define REST_MOST_MS 50
 _Static_assert(TOGETHER_MOST <= MAILDIR_ROUND_MOST, "a round takes them");
 
 /* A step that is done for several at a time, but not at several at a time:
- * one for each mailbox, and one for each file system with maildirs. */
+ * one for each mailbox, and one for each file system with maildirs.
+ *
+ * A step that flushes the disk for many is followed by a rest as long as it
+ * took.  What is delivered is safe in the queue already; senders, whose mail is
+ * not, wait for the same disk.  And the next step is for more. */
 struct gate {
 	struct list node;
 	unsigned users;
 	struct list waiting; /* of struct mailbox_job */
 	struct waitq moved;
 	bool busy;
+	int64_t rest_until;
 	char name[];
 };
 
@@ -75,17 +83,24 @@ static void leave(struct gate *g)
 static void lead(struct gate *g, int (*step)(void *list))
 {
 	struct list together, *node;
+	int64_t began = clock_now(), took;
+	unsigned count = 0;
 
 	list_init(&together);
-	for (unsigned i = 0; i < TOGETHER_MOST; i++) {
+	while (count < TOGETHER_MOST) {
 		node = list_take_first(&g->waiting);
 		if (node == NULL)
 			break;
 		list_append(&together, node);
+		count++;
 	}
 	g->busy = true;
 	(void)offload(step, &together);
 	g->busy = false;
+	took = clock_now() - began;
+	if (count >= REST_FROM && step != maildir_create_all)
+		g->rest_until = clock_deadline(
+			took < REST_MOST_MS ? took : REST_MOST_MS);
 	while (list_take_first(&together) != NULL)
 		continue; /* whose node is in no list is through */
 	waitq_wake_all(&g->moved);
@@ -103,14 +118,15 @@ static void pass(const char *name, struct mailbox_job *job,
 	}
 	list_append(&g->waiting, &job->node);
 	while (!list_is_empty(&job->node)) {
-		if (!g->busy) {
-			/* Those that were woken with us are to be in time. */
-			if (fiber_self() != NULL)
-				fiber_yield();
-			if (!g->busy && !list_is_empty(&job->node))
-				lead(g, step);
-		} else if (waitq_wait(&g->moved, DEADLINE_NEVER) != 0)
-			fiber_yield();
+		if (g->busy || clock_now() < g->rest_until) {
+			(void)!waitq_wait(&g->moved, g->busy ? DEADLINE_NEVER
+							     : g->rest_until);
+			continue;
+		}
+		/* Those that were woken with us are to be in time. */
+		fiber_yield();
+		if (!g->busy && !list_is_empty(&job->node))
+			lead(g, step);
 	}
 	leave(g);
 }
