@@ -4,26 +4,18 @@
  * good beside it, and tell of what cannot be read. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/crc.h"
-#include "base/why.h"
 #include "queue/journal.h"
+#include "in_spool.h"
 
 #define HEADER 64u	/* of a record */
 #define FILE_HEADER 96u /* of the image behind it */
 
-static char spool[64];
 static struct queue *queue;
 
 static struct queue *open_queue(void)
@@ -32,65 +24,21 @@ static struct queue *open_queue(void)
 					.no_sync = true,
 					.journal_segment_size = 1u << 20,
 					.journal_segments = 2};
-	struct queue *q;
-	struct why why;
 
-	assert_int_equal(queue_open(spool, &opts, &q, &why), 0);
-	return q;
+	return spool_open_with(&opts);
 }
 
 static int set_up(void **state)
 {
-	struct why why;
-
-	strcpy(spool, "/tmp/corruption_test.XXXXXX");
-	assert_non_null(mkdtemp(spool));
-	assert_int_equal(
-		queue_make_tree(spool, (uid_t)-1, (gid_t)-1, (gid_t)-1, &why),
-		0);
+	spool_make();
 	queue = open_queue();
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	queue_close(queue);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", spool);
-	return system(command);
-}
-
-/* A message with every letter of record.def. */
-static struct queue_place commit(size_t size)
-{
-	static struct attr attrs[] = {
-		{STR_INIT("client_name"), STR_INIT("c.example")}};
-	static struct recipient to[] = {
-		{.address = STR_INIT("a@example.com"),
-		 .original = STR_INIT("list@example.com"),
-		 .orcpt = STR_INIT("rfc822;list@example.com"),
-		 .notify = NOTIFY_FAILURE},
-		{.address = STR_INIT("b@example.com")}};
-	const struct envelope e = {.arrived_us = 1700000000123456,
-				   .flags = ENVELOPE_8BITMIME,
-				   .ret = RETURN_FULL,
-				   .sender = STR("s@example.org"),
-				   .envid = STR("id+1"),
-				   .attrs = attrs,
-				   .attr_count = 1,
-				   .recipients = to,
-				   .recipient_count = 2};
-	struct queue_draft *d;
-	struct queue_place place;
-	char bytes[2000];
-
-	assert_true(size <= sizeof(bytes));
-	memset(bytes, 'a' + (int)(size % 26), sizeof(bytes));
-	assert_int_equal(queue_begin(queue, &d), 0);
-	assert_int_equal(queue_put(d, str_of(bytes, size)), 0);
-	assert_int_equal(queue_commit(d, &e, &place), 0);
-	return place;
+	return spool_remove();
 }
 
 static int open_journal(const char *name, const char *suffix)
@@ -197,7 +145,9 @@ static void check_three(int fd, const struct queue_place p[3], unsigned bad)
 
 static void a_flipped_bit_in_a_segment_is_told(void **state)
 {
-	const struct queue_place p[3] = {commit(10), commit(20), commit(30)};
+	const struct queue_place p[3] = {spool_commit(queue, 10),
+					 spool_commit(queue, 20),
+					 spool_commit(queue, 30)};
 	int fd = open_journal(p[0].segment, "");
 
 	/* Reading its empty rest takes long. */
@@ -220,7 +170,9 @@ static void a_flipped_bit_in_a_segment_is_told(void **state)
  * part of it. */
 static void a_lost_block_in_a_segment_is_told(void **state)
 {
-	const struct queue_place p[3] = {commit(10), commit(1500), commit(30)};
+	const struct queue_place p[3] = {spool_commit(queue, 10),
+					 spool_commit(queue, 1500),
+					 spool_commit(queue, 30)};
 	int fd = open_journal(p[0].segment, "");
 	char before[4096], bad[4096];
 
@@ -244,7 +196,8 @@ static void a_lost_block_in_a_segment_is_told(void **state)
 /* Where the header is damaged and the image is not, its id is known. */
 static void a_damaged_record_keeps_its_id(void **state)
 {
-	const struct queue_place p[2] = {commit(10), commit(20)};
+	const struct queue_place p[2] = {spool_commit(queue, 10),
+					 spool_commit(queue, 20)};
 	int fd = open_journal(p[0].segment, "");
 	char kept[KEPT_NAME_MAX + 1], path[512];
 	struct segment_record r = {.record = p[1].record};
@@ -279,7 +232,8 @@ static void a_damaged_record_keeps_its_id(void **state)
  * nothing was ever written. */
 static void a_last_record_with_little_left_is_told(void **state)
 {
-	const struct queue_place p[2] = {commit(10), commit(1500)};
+	const struct queue_place p[2] = {spool_commit(queue, 10),
+					 spool_commit(queue, 1500)};
 	int fd = open_journal(p[0].segment, "");
 	struct given g;
 
@@ -301,7 +255,9 @@ static void a_last_record_with_little_left_is_told(void **state)
 
 static void a_cut_segment_gives_what_is_whole(void **state)
 {
-	const struct queue_place p[3] = {commit(10), commit(600), commit(30)};
+	const struct queue_place p[3] = {spool_commit(queue, 10),
+					 spool_commit(queue, 600),
+					 spool_commit(queue, 30)};
 	int fd = open_journal(p[0].segment, "");
 	uint64_t end = p[2].image + p[2].image_length;
 	static char all[3 * 4096];
@@ -329,7 +285,9 @@ static void a_cut_segment_gives_what_is_whole(void **state)
  * these is still there is not owed, with a ledger or without. */
 static void an_older_generation_is_not_given(void **state)
 {
-	const struct queue_place old[3] = {commit(10), commit(20), commit(30)};
+	const struct queue_place old[3] = {spool_commit(queue, 10),
+					   spool_commit(queue, 20),
+					   spool_commit(queue, 30)};
 	struct queue_place new;
 	struct segment_news news;
 	struct queue_place p = old[0];
@@ -337,11 +295,11 @@ static void an_older_generation_is_not_given(void **state)
 	struct given g;
 
 	while (p.segment != NULL && strcmp(p.segment, old[0].segment) == 0)
-		p = commit(2000);
+		p = spool_commit(queue, 2000);
 	assert_true(queue_segment_news(queue, &news));
 	queue_segment_released(queue, str_of_c(old[0].segment), 1);
 	while (p.segment != NULL && strcmp(p.segment, old[0].segment) != 0)
-		p = commit(2000);
+		p = spool_commit(queue, 2000);
 	new = p;
 	assert_int_equal(new.generation, 2);
 	assert_int_equal(new.record, 0);
@@ -498,7 +456,7 @@ static uint64_t load(const char *from, unsigned bytes)
 /* The image of a message, and where its envelope is. */
 static struct str make_image(struct buf *to, size_t *envelope)
 {
-	struct queue_place p = commit(40);
+	struct queue_place p = spool_commit(queue, 40);
 	char *bytes = buf_room(to, p.image_length);
 
 	assert_non_null(bytes);

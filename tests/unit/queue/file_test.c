@@ -2,98 +2,33 @@
 /* Queue files: what was committed is read back; cut or flipped bytes never
  * give another message, at most fewer outcomes. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/why.h"
-#include "queue/spool.h"
+#include "in_spool.h"
 
-static char spool[64];
 static struct queue *queue;
 
 static int set_up(void **state)
 {
-	struct why why;
 	const struct queue_opts opts = {.memory_limit = 8192, .no_sync = true};
 
-	strcpy(spool, "/tmp/queue_test.XXXXXX");
-	assert_non_null(mkdtemp(spool));
-	assert_int_equal(
-		queue_make_tree(spool, (uid_t)-1, (gid_t)-1, (gid_t)-1, &why),
-		0);
-	assert_int_equal(queue_open(spool, &opts, &queue, &why), 0);
+	spool_make();
+	queue = spool_open_with(&opts);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	queue_close(queue);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", spool);
-	return system(command);
-}
-
-static struct envelope sample(void)
-{
-	static struct attr attrs[] = {
-		{STR_INIT("client_name"), STR_INIT("c.example")},
-		{STR_INIT("client_address"), STR_INIT("192.0.2.7")},
-	};
-	static struct recipient recipients[] = {
-		{.address = STR_INIT("a@example.com"),
-		 .original = STR_INIT("list@example.com"),
-		 .notify = NOTIFY_SUCCESS},
-		{.address = STR_INIT("b c@example.com"),
-		 .original = STR_INIT(""),
-		 .orcpt = STR_INIT("rfc822;b c@example.com")},
-	};
-
-	return (struct envelope){
-		.arrived_us = 1700000000123456,
-		.flags = ENVELOPE_8BITMIME,
-		.ret = RETURN_HEADERS,
-		.sender = STR("s@example.org"),
-		.envid = STR("id+1"),
-		.attrs = attrs,
-		.attr_count = 2,
-		.recipients = recipients,
-		.recipient_count = 2,
-	};
-}
-
-/* Commit a message of `size` bytes. */
-static struct queue_place commit(size_t size)
-{
-	const struct envelope e = sample();
-	struct queue_draft *d;
-	struct queue_place place;
-
-	assert_int_equal(queue_begin(queue, &d), 0);
-	for (size_t done = 0; done < size; done += 1000) {
-		char chunk[1000];
-		size_t n = size - done < 1000 ? size - done : 1000;
-
-		for (size_t i = 0; i < n; i++)
-			chunk[i] = (char)('a' + (done + i) % 26);
-		assert_int_equal(queue_put(d, str_of(chunk, n)), 0);
-	}
-	assert_int_equal(queue_draft_size(d), size);
-	assert_int_equal(queue_commit(d, &e, &place), 0);
-	return place;
+	return spool_remove();
 }
 
 static void check_envelope(const struct queue_message *m)
 {
-	const struct envelope e = sample(), *f = &m->envelope;
+	const struct envelope e = spool_envelope(), *f = &m->envelope;
 
 	assert_int_equal(f->arrived_us, e.arrived_us);
 	assert_int_equal(f->flags, e.flags);
@@ -117,7 +52,7 @@ static void what_was_committed_is_read(void **state)
 	static const size_t sizes[] = {0, 1, 4096, 8192, 8193, 100000};
 
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-		struct queue_place place = commit(sizes[i]);
+		struct queue_place place = spool_commit(queue, sizes[i]);
 		CLEANUP(arena_free) struct arena *a = arena_new(1 << 20);
 		struct queue_message m;
 		struct why why;
@@ -137,7 +72,7 @@ static void what_was_committed_is_read(void **state)
 				      (off_t)(m.offset + m.length - 1)),
 				1);
 			assert_int_equal(last,
-					 (char)('a' + (sizes[i] - 1) % 26));
+					 spool_byte(sizes[i], sizes[i] - 1));
 		}
 		assert_int_equal(fstat(place.fd, &st), 0);
 		assert_int_equal(st.st_mode & 07777, 0600);
@@ -203,7 +138,7 @@ static uint64_t file_size(int fd)
 
 static void outcomes_are_applied(void **state)
 {
-	struct queue_place place = commit(10);
+	struct queue_place place = spool_commit(queue, 10);
 	CLEANUP(arena_free) struct arena *a = arena_new(1 << 20);
 	uint64_t end = file_size(place.fd);
 	struct queue_message m;
@@ -233,7 +168,7 @@ static void outcomes_are_applied(void **state)
 /* The bytes of a message with outcomes. */
 static void make_image(struct buf *image, uint64_t *envelope_end)
 {
-	struct queue_place place = commit(50);
+	struct queue_place place = spool_commit(queue, 50);
 	uint64_t end = file_size(place.fd);
 	ssize_t got;
 
@@ -304,7 +239,7 @@ static void a_flipped_bit_is_noticed(void **state)
 
 static void files_move_and_are_found(void **state)
 {
-	struct queue_place place = commit(10);
+	struct queue_place place = spool_commit(queue, 10);
 	struct str id = queue_id_str(&place.id);
 	enum queue_name where;
 	struct queue_scan *scan;
@@ -336,7 +271,7 @@ static void files_move_and_are_found(void **state)
 
 static void a_file_in_the_wrong_place_is_put_right(void **state)
 {
-	struct queue_place place = commit(10);
+	struct queue_place place = spool_commit(queue, 10);
 	struct queue_scan *scan;
 	struct queue_entry entry;
 	enum queue_name where;
@@ -385,7 +320,7 @@ static void what_root_makes_is_the_mail_owners(void **state)
 		print_message("SKIP: giving files away takes root\n");
 		return;
 	}
-	place = commit(10);
+	place = spool_commit(queue, 10);
 	(void)snprintf(path, sizeof(path), "%s/deferred", spool);
 	assert_int_equal(chown(path, 1234, 1235), 0);
 	queue_id_hash_name(queue_id_str(&place.id), hex);

@@ -3,25 +3,16 @@
  * deleted, and is then not found again; what is good stays where it is. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/why.h"
 #include "queue/drop.h"
 #include "queue/fsck.h"
 #include "queue/journal.h"
+#include "in_spool.h"
 
 #define MOST 64
-
-static char spool[64];
 
 /* ---- what fsck tells -------------------------------------------------------
  */
@@ -51,11 +42,8 @@ static struct queue *open_queue(bool journal)
 					.journal_segment_size =
 						journal ? 1u << 20 : 0,
 					.journal_segments = 2};
-	struct queue *q;
-	struct why why;
 
-	assert_int_equal(queue_open(spool, &opts, &q, &why), 0);
-	return q;
+	return spool_open_with(&opts);
 }
 
 static struct fsck look(struct told *t, bool fix, bool running, int result)
@@ -116,22 +104,13 @@ static void is_note(const struct told *t, const char *path, const char *what)
 
 static int set_up(void **state)
 {
-	struct why why;
-
-	strcpy(spool, "/tmp/fsck_test.XXXXXX");
-	assert_non_null(mkdtemp(spool));
-	assert_int_equal(
-		queue_make_tree(spool, (uid_t)-1, (gid_t)-1, (gid_t)-1, &why),
-		0);
+	spool_make();
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	char command[128];
-
-	(void)snprintf(command, sizeof(command), "rm -rf %s", spool);
-	return system(command);
+	return spool_remove();
 }
 
 static struct queue_place commit(struct queue *q)

@@ -3,25 +3,18 @@
  * off or flipped elsewhere; what is done is not; generations; settling. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/why.h"
 #include "queue/journal.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
+#include "in_spool.h"
 
 #define SEGMENT_SIZE (1u << 20)
 
@@ -36,7 +29,6 @@ int fdatasync(int fd)
 	return -1;
 }
 
-static char spool[64];
 static struct queue *queue;
 
 static struct queue *open_queue(void)
@@ -44,69 +36,25 @@ static struct queue *open_queue(void)
 	const struct queue_opts opts = {.memory_limit = 256 * 1024,
 					.journal_segment_size = SEGMENT_SIZE,
 					.journal_segments = 2};
-	struct queue *q;
-	struct why why;
 
-	assert_int_equal(queue_open(spool, &opts, &q, &why), 0);
-	return q;
+	return spool_open_with(&opts);
 }
 
 static int set_up(void **state)
 {
-	struct why why;
-
-	strcpy(spool, "/tmp/journal_test.XXXXXX");
-	assert_non_null(mkdtemp(spool));
-	assert_int_equal(
-		queue_make_tree(spool, (uid_t)-1, (gid_t)-1, (gid_t)-1, &why),
-		0);
+	spool_make();
 	queue = open_queue();
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	char command[128];
-
 	queue_close(queue);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", spool);
-	return system(command);
+	return spool_remove();
 }
 
 /* ---- helpers ---------------------------------------------------------------
  */
-
-static int try_commit(struct queue *q, size_t size, struct queue_place *place)
-{
-	static struct recipient to[] = {{.address = STR_INIT("a@example.com"),
-					 .original = STR_INIT(""),
-					 .orcpt = STR_INIT(""),
-					 .sender = STR_INIT("")}};
-	const struct envelope e = {.sender = STR("s@example.org"),
-				   .envid = STR(""),
-				   .recipients = to,
-				   .recipient_count = 1};
-	struct queue_draft *d;
-	char chunk[1000];
-
-	assert_int_equal(queue_begin(q, &d), 0);
-	for (size_t done = 0; done < size; done += sizeof(chunk)) {
-		size_t n = size - done < sizeof(chunk) ? size - done
-						       : sizeof(chunk);
-
-		memset(chunk, 'a' + (int)(size % 26), sizeof(chunk));
-		assert_int_equal(queue_put(d, str_of(chunk, n)), 0);
-	}
-	return queue_commit(d, &e, place);
-}
-
-static struct queue_place commit(struct queue *q, size_t size)
-{
-	struct queue_place place;
-
-	assert_int_equal(try_commit(q, size, &place), 0);
-	return place;
-}
 
 /* What is owed, in order. */
 struct found {
@@ -157,8 +105,9 @@ static int open_segment(const char *name)
 
 static void test_round_trip(void **state)
 {
-	struct queue_place one = commit(queue, 100), two = commit(queue, 5000);
-	struct queue_place large = commit(queue, 300 * 1024);
+	struct queue_place one = spool_commit(queue, 100),
+			   two = spool_commit(queue, 5000);
+	struct queue_place large = spool_commit(queue, 300 * 1024);
 	struct found f;
 	char byte;
 
@@ -168,7 +117,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(two.record % 4096, 0);
 	assert_null(large.segment); /* it has a file */
 	assert_int_equal(pread(two.fd, &byte, 1, (off_t)two.offset), 1);
-	assert_int_equal(byte, 'a' + 5000 % 26);
+	assert_int_equal(byte, spool_byte(5000, 0));
 	f = look();
 	assert_int_equal(f.count, 2);
 	assert_string_equal(f.ids[0].text, one.id.text);
@@ -179,8 +128,9 @@ static void test_round_trip(void **state)
 /* Cut and flipped anywhere, the other messages are read. */
 static void test_damage(void **state)
 {
-	struct queue_place p[3] = {commit(queue, 10), commit(queue, 700),
-				   commit(queue, 20)};
+	struct queue_place p[3] = {spool_commit(queue, 10),
+				   spool_commit(queue, 700),
+				   spool_commit(queue, 20)};
 	int fd = open_segment(p[1].segment);
 	uint64_t end = p[1].image + p[1].image_length;
 
@@ -204,7 +154,8 @@ static void test_damage(void **state)
 /* Only the front of the last batch came to the disk. */
 static void test_torn_tail(void **state)
 {
-	struct queue_place first = commit(queue, 10), last = commit(queue, 700);
+	struct queue_place first = spool_commit(queue, 10),
+			   last = spool_commit(queue, 700);
 	int fd = open_segment(first.segment);
 	char bytes[8192], zeros[8192] = {0};
 	size_t n = (size_t)(last.image + last.image_length - last.record);
@@ -226,8 +177,9 @@ static void test_torn_tail(void **state)
 
 static void test_ledger(void **state)
 {
-	struct queue_place p[3] = {commit(queue, 10), commit(queue, 20),
-				   commit(queue, 30)};
+	struct queue_place p[3] = {spool_commit(queue, 10),
+				   spool_commit(queue, 20),
+				   spool_commit(queue, 30)};
 	struct ledger *l;
 	BUF_SCOPED tail = BUF_INIT(4096);
 	const struct outcome o = {.action = OUTCOME_DEFERRED,
@@ -275,14 +227,14 @@ static void test_ledger(void **state)
 /* Fill a segment; release it; its next generation hides the one before. */
 static void test_generations(void **state)
 {
-	struct queue_place first = commit(queue, 100000), p = first;
+	struct queue_place first = spool_commit(queue, 100000), p = first;
 	struct segment_news news;
 	struct ledger *l;
 	unsigned n = 1, files = 0;
 
 	while (p.segment != NULL && strcmp(p.segment, first.segment) == 0) {
 		assert_false(queue_segment_news(queue, &news));
-		p = commit(queue, 100000);
+		p = spool_commit(queue, 100000);
 		n++;
 	}
 	assert_non_null(p.segment); /* the second one */
@@ -295,7 +247,7 @@ static void test_generations(void **state)
 
 	/* There may be two: then messages get files. */
 	while (p.segment != NULL)
-		p = commit(queue, 100000);
+		p = spool_commit(queue, 100000);
 	queue_place_close(&p);
 	assert_true(queue_segment_news(queue, &news));
 	assert_true(news.flags & SEGMENT_SHORT);
@@ -308,7 +260,7 @@ static void test_generations(void **state)
 	assert_int_equal(look().count, n - 1);
 	queue_segment_released(queue, str_of_c(first.segment), 2); /* not it */
 	queue_segment_released(queue, str_of_c(first.segment), 1);
-	p = commit(queue, 10);
+	p = spool_commit(queue, 10);
 	assert_string_equal(p.segment, first.segment);
 	assert_int_equal(p.generation, 2);
 	assert_int_equal(p.record, 0);
@@ -323,7 +275,8 @@ static void test_generations(void **state)
 static void test_settle(void **state)
 {
 	struct queue *other = open_queue();
-	struct queue_place a = commit(queue, 10), b = commit(other, 5000);
+	struct queue_place a = spool_commit(queue, 10),
+			   b = spool_commit(other, 5000);
 	enum queue_name where;
 	int fd;
 
@@ -346,7 +299,7 @@ static void test_settle(void **state)
 /* A segment that cannot be written is given up, what was in it is owed. */
 static void test_write_error(void **state)
 {
-	struct queue_place a = commit(queue, 10), b;
+	struct queue_place a = spool_commit(queue, 10), b;
 	struct segment_news news;
 	const struct rlimit none = {0, RLIM_INFINITY};
 	struct rlimit before;
@@ -354,12 +307,12 @@ static void test_write_error(void **state)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-	assert_true(try_commit(queue, 10, &b) < 0);
+	assert_true(spool_try_commit(queue, 10, &b) < 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_true(queue_segment_news(queue, &news));
 	assert_int_equal(news.flags, SEGMENT_SEALED | SEGMENT_FAILED);
 	assert_int_equal(news.count, 1);
-	b = commit(queue, 10);
+	b = spool_commit(queue, 10);
 	assert_string_not_equal(a.segment, b.segment);
 	assert_int_equal(look().count, 2);
 }
@@ -367,20 +320,20 @@ static void test_write_error(void **state)
 /* The same when it cannot be flushed: the batch is refused. */
 static void test_flush_error(void **state)
 {
-	struct queue_place a = commit(queue, 10), b;
+	struct queue_place a = spool_commit(queue, 10), b;
 	struct segment_news news;
 
 	fail_flush = true;
-	assert_int_equal(try_commit(queue, 10, &b), -EIO);
+	assert_int_equal(spool_try_commit(queue, 10, &b), -EIO);
 	fail_flush = false;
 	assert_true(queue_segment_news(queue, &news));
 	assert_int_equal(news.flags, SEGMENT_SEALED | SEGMENT_FAILED);
 	assert_int_equal(news.count, 1);
 	assert_true(news.end > a.record);
-	b = commit(queue, 10);
+	b = spool_commit(queue, 10);
 	assert_string_not_equal(a.segment, b.segment);
 	queue_segment_released(queue, str_of_c(news.name), 1);
-	b = commit(queue, 10);
+	b = spool_commit(queue, 10);
 	assert_int_equal(b.generation, 1);
 }
 
@@ -391,7 +344,7 @@ static unsigned committed;
 
 static void committer(void *arg)
 {
-	(void)commit(queue, *(const size_t *)arg);
+	(void)spool_commit(queue, *(const size_t *)arg);
 	committed++;
 }
 
