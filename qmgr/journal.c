@@ -18,7 +18,7 @@
 
 #define PORTION 16u
 #define PROGRESS_MS 5000
-#define SETTLERS_MOST 64u
+#define SETTLERS_MOST 4u /* half of the threads that offload() has */
 
 /* ---- taking up -------------------------------------------------------------
  */
@@ -521,14 +521,44 @@ int journal_settle(struct message *m, enum queue_name to, int64_t when_s)
 	return 0;
 }
 
+/* ---- what is in the way ----------------------------------------------------
+ *
+ * Each tick puts in a line what is in the way of a segment's release; a few
+ * fibers settle one after the other until nobody is left there.  They have at
+ * most SETTLERS_MOST of the threads that offload() has, so that a disk which
+ * takes its time, or hangs, leaves some for everybody else. */
+
+static bool is_in_the_way(const struct message *m, int64_t before)
+{
+	const struct segment *s = m->segment;
+
+	if (s == NULL || m->settling || m->finishing ||
+	    m->after == AFTER_DELETE ||
+	    (!s->orphan && (s->flags & SEGMENT_SEALED) == 0))
+		return false;
+	return (s->flags & (SEGMENT_SHORT | SEGMENT_FAILED)) != 0 ||
+	       m->active_at <= before;
+}
+
 static void settle_fiber(void *arg)
 {
-	struct message *m = arg;
+	struct qmgr *q = arg;
+	int error = 0;
 
-	m->q->settlers--;
-	if (m->segment != NULL && !m->settling && !m->finishing)
-		(void)!journal_settle(m, QUEUE_ACTIVE, 0);
-	result_release(m);
+	/* When one fails it is likely that the rest would: the next tick looks
+	 * again, and puts that one behind the others. */
+	while (error == 0 && !q->ending && !list_is_empty(&q->in_the_way)) {
+		struct message *m =
+			CONTAINER_OF(list_take_first(&q->in_the_way),
+				     struct message, in_the_way);
+
+		if (!is_in_the_way(m, INT64_MAX))
+			continue;
+		m->outstanding++;
+		error = journal_settle(m, QUEUE_ACTIVE, 0);
+		result_release(m);
+	}
+	q->settlers--;
 }
 
 void journal_settle_slow(struct qmgr *q, int64_t before)
@@ -536,22 +566,14 @@ void journal_settle_slow(struct qmgr *q, int64_t before)
 	LIST_EACH(n, &q->active)
 	{
 		struct message *m = CONTAINER_OF(n, struct message, node);
-		const struct segment *s = m->segment;
 
-		if (s == NULL || m->settling || m->finishing ||
-		    m->after == AFTER_DELETE ||
-		    (!s->orphan && (s->flags & SEGMENT_SEALED) == 0))
-			continue;
-		if ((s->flags & (SEGMENT_SHORT | SEGMENT_FAILED)) == 0 &&
-		    m->active_at > before)
-			continue;
-		if (q->settlers >= SETTLERS_MOST)
-			return;
-		m->outstanding++;
+		if (list_is_empty(&m->in_the_way) && is_in_the_way(m, before))
+			list_append(&q->in_the_way, &m->in_the_way);
+	}
+	while (q->settlers < SETTLERS_MOST && !list_is_empty(&q->in_the_way)) {
 		q->settlers++;
-		if (fiber_spawn(settle_fiber, m) == NULL) {
+		if (fiber_spawn(settle_fiber, q) == NULL) {
 			q->settlers--;
-			m->outstanding--;
 			return;
 		}
 	}

@@ -61,6 +61,7 @@ struct message *message_new(struct qmgr *q)
 	list_init(&m->node);
 	list_init(&m->todo);
 	list_init(&m->dirty);
+	list_init(&m->in_the_way);
 	list_init(&m->shares);
 	buf_init(&m->unsaved, UNSAVED_MOST);
 	if (m->arena == NULL) {
@@ -96,6 +97,7 @@ void message_free(struct message *m)
 	}
 	list_remove(&m->todo);
 	list_remove(&m->dirty);
+	list_remove(&m->in_the_way);
 	close_file(m);
 	journal_drop(m);
 	buf_release(&m->unsaved);

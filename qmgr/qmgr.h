@@ -85,7 +85,8 @@ struct qmgr {
 	bool journals_checked;	/* all have been looked at, at the start */
 	struct waitq ledgers;	/* wakes who writes what became of messages */
 	int64_t ledgers_warned; /* since it failed; 0: it did not */
-	unsigned settlers;	/* fibers that give messages files */
+	struct list in_the_way; /* of struct message: of a segment's release */
+	unsigned settlers;	/* fibers that give those files */
 
 	struct list transports; /* of struct transport */
 	struct map *dead_sites; /* key -> struct site */
@@ -128,9 +129,10 @@ enum message_after {
 };
 
 struct message {
-	struct list node;  /* in qmgr.active */
-	struct list todo;  /* in qmgr.unresolved */
-	struct list dirty; /* in qmgr.dirty */
+	struct list node;	/* in qmgr.active */
+	struct list todo;	/* in qmgr.unresolved */
+	struct list dirty;	/* in qmgr.dirty */
+	struct list in_the_way; /* in qmgr.in_the_way */
 	struct qmgr *q;
 	struct arena *arena;
 	struct queue_id id;

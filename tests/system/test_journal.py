@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import smtplib
+import socket
 import threading
 import time
 
@@ -134,7 +135,6 @@ def test_held_and_deleted_from_the_journal(instance):
     instance.set(transport_maps="inline:{ { slow.test = smtp:[127.0.0.1]:%d } }" % port, smtp_helo_timeout="60s",
                  journal_segment_size="67108864")
     instance.start()
-    import socket
     with socket.create_server(("127.0.0.1", port)):   # accepts, says nothing
         send(instance, "a@slow.test")
         send(instance, "b@slow.test")
@@ -155,7 +155,6 @@ def test_all_are_deleted_from_the_journal(instance):
     instance.set(transport_maps="inline:{ { slow.test = smtp:[127.0.0.1]:%d } }" % port, smtp_helo_timeout="60s",
                  journal_segment_size="67108864")
     instance.start()
-    import socket
     with socket.create_server(("127.0.0.1", port)):   # accepts, says nothing
         send(instance, "a@slow.test", 3)
         harness.wait_until("all to be active", lambda: len(instance.queue()) == 3)
@@ -165,18 +164,23 @@ def test_all_are_deleted_from_the_journal(instance):
         assert instance.queue() == []
 
 
+def slow_disk_for_qmgr(instance, ms):
+    """Start it with flushes that take qmgr so long."""
+    instance.set(import_environment=instance.get("import_environment") + " LD_PRELOAD CRASH_NOSYNC CRASH_SYNC_MS")
+    instance.env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
+    instance.env.update(LD_PRELOAD=harness.built_for_tests("libcrash_nosync.so"), CRASH_NOSYNC="qmgr", CRASH_SYNC_MS=str(ms))
+    instance.start()
+    del instance.env["LD_PRELOAD"]
+
+
 @pytest.mark.parametrize("option, word", [("-h", "placed on hold"), ("-d", "removed")])
 def test_changing_what_is_delivered_meanwhile(instance, closing, option, word):
     """The disk is slow, and the attempt is over before the message has its file in hold/."""
     def slowly(line):
         time.sleep(1)
     sink = closing(harness.Sink({"EOD": slowly}))
-    instance.set(journal_segment_size="1048576", transport_maps="inline:{ { far.test = smtp:[127.0.0.1]:%d } }" % sink.port,
-                 import_environment=instance.get("import_environment") + " LD_PRELOAD CRASH_NOSYNC CRASH_SYNC_MS")
-    instance.env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
-    instance.env.update(LD_PRELOAD=harness.built_for_tests("libcrash_nosync.so"), CRASH_NOSYNC="qmgr", CRASH_SYNC_MS="2000")
-    instance.start()
-    del instance.env["LD_PRELOAD"]
+    instance.set(journal_segment_size="1048576", transport_maps="inline:{ { far.test = smtp:[127.0.0.1]:%d } }" % sink.port)
+    slow_disk_for_qmgr(instance, 2000)
     send(instance, "x@far.test")
     sink.wait()
     queue_id = re.search(r"(\w+): client=", instance.log()).group(1)
@@ -189,6 +193,64 @@ def test_changing_what_is_delivered_meanwhile(instance, closing, option, word):
     time.sleep(0.5)
     assert pids(instance, "qmgr") == [qmgr]
     assert files(instance, "hold") == files(instance, "deferred") == files(instance, "active") == 0
+
+
+BACKLOG = int(os.environ.get("BACKLOG", "2500"))  # the long form: 10000
+
+
+def fill_with_backlog(instance, count, start=harness.Instance.start):
+    """`count` messages that wait for a host which says nothing, in two segments that are too small for them; the host."""
+    host = socket.create_server(("127.0.0.1", 0))
+    size = (max(count * 4096 * 2 // 5, 1 << 20) + 4095) // 4096 * 4096
+    instance.set(transport_maps="inline:{ { gone.test = discard: } { slow.test = smtp:[127.0.0.1]:%d } }" % host.getsockname()[1],
+                 journal_segment_size=size, journal_segments_max="2", service_workers="1", smtp_helo_timeout="600s",
+                 maillog_file=instance.get("maillog_file"))
+    start(instance)
+    senders = [threading.Thread(target=send, args=(instance, "u@slow.test", count // 4, 3000)) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    return host
+
+
+def test_a_segment_that_is_wanted_again(instance, capsys):
+    """Its messages get files as fast as the disk takes them, not so many a second; and all of them go on from there."""
+    with fill_with_backlog(instance, BACKLOG) as host:
+        began, last = time.monotonic(), BACKLOG * 3 // 5  # what was accepted since stays in the newer segment
+        harness.wait_until("the older segment to be free", lambda: files(instance, "active") + files(instance, "incoming") >= last, 300)
+        took = time.monotonic() - began
+        assert took < 4 + BACKLOG / 500
+        assert len(instance.queue()) == BACKLOG
+        send(instance, "x@gone.test")  # at once, whatever waits
+        instance.wait_log(r"x@gone\.test.*status=sent", timeout=5)
+        port = host.getsockname()[1]
+    with capsys.disabled():
+        print("\n%d waiting messages: the older segment was free after %.1f s" % (BACKLOG, took))
+    sink = harness.Sink(port=port)
+    try:
+        instance.malote("stop")
+        instance.start()
+        instance.run("postqueue", "-f")
+        harness.wait_until("all to be sent", lambda: len(sink.messages) >= BACKLOG, 60 + BACKLOG / 50)
+        instance.wait_empty()
+        accepted = re.findall(r"smtpd\[\d+\]: (\w+): client=", instance.log())
+        sent = re.findall(r"(\w+): to=<u@slow\.test>.*status=sent", instance.log())
+        assert len(sent) == BACKLOG and len(set(accepted)) == BACKLOG + 1 and set(sent) < set(accepted)
+    finally:
+        sink.close()
+
+
+def test_a_disk_that_hangs_while_a_segment_is_wanted_again(instance):
+    """Who gives messages files leaves threads to others, however long he waits for each."""
+    with fill_with_backlog(instance, 800, lambda instance: slow_disk_for_qmgr(instance, 2000)):
+        time.sleep(3)  # qmgr looks every second for what is in the way
+        for _ in range(3):
+            began = time.monotonic()
+            assert len(instance.queue()) == 800
+            assert time.monotonic() - began < 5
+            send(instance, "x@gone.test")
+    instance.wait_log(r"x@gone\.test.*status=sent", count=3, timeout=5)
 
 
 class SlowSink(harness.Sink):
