@@ -108,7 +108,8 @@ static uint8_t *select_fresh(struct message *m, enum outcome_action action)
 
 static void log_expired(const struct message *m)
 {
-	BUF_SCOPED line = BUF_INIT(LOG_LINE_MAX);
+	char room[LOG_LINE_MAX];
+	struct buf line = BUF_IN(room);
 
 	buf_putf(&line, "%s: from=<", m->id.text);
 	delivery_put_address(&line, m->envelope.sender);

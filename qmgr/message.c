@@ -167,7 +167,8 @@ static size_t count_pending(const struct message *m)
 
 static void log_active(const struct message *m, size_t pending)
 {
-	BUF_SCOPED line = BUF_INIT(LOG_LINE_MAX);
+	char room[LOG_LINE_MAX];
+	struct buf line = BUF_IN(room);
 
 	buf_putf(&line, "%s: from=<", m->id.text);
 	delivery_put_address(&line, m->envelope.sender);

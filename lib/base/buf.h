@@ -28,6 +28,12 @@ struct buf {
 void buf_init(struct buf *b, size_t max);
 #define BUF_INIT(limit) ((struct buf){.max = (limit)})
 
+/* The same in `array`, a char array that outlives it, whose last byte stays
+ * free: asks for no memory, and must not be released. */
+#define BUF_IN(array)                                                          \
+	((struct buf){                                                         \
+		.p = (array), .cap = sizeof(array), .max = sizeof(array) - 1})
+
 /* Free the bytes; `b` is as after buf_init() with the same maximum.  NULL is
  * allowed. */
 void buf_release(struct buf *b);

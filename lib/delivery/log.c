@@ -85,12 +85,14 @@ static void put_delays(struct buf *to, const struct delivery_request *r,
 	}
 }
 
+/* What became of a message is said without memory too. */
 void delivery_log(const char *role, const struct delivery_request *request,
 		  const struct recipient *recipient,
 		  const struct outcome *outcome,
 		  const struct delivery_times *times)
 {
-	BUF_SCOPED line = BUF_INIT(LOG_LINE_MAX);
+	char room[LOG_LINE_MAX];
+	struct buf line = BUF_IN(room);
 	struct str relay = outcome->relay.n > 0 ? outcome->relay : STR("none");
 
 	buf_putf(&line, STR_FMT ": to=<", STR_ARG(request->id));

@@ -85,6 +85,23 @@ static void test_eat_and_room(void **state)
 	assert_non_null(buf_room(&b, 0));
 }
 
+static void test_in_an_array(void **state)
+{
+	char room[8];
+	struct buf b = BUF_IN(room);
+
+	(void)state;
+	assert_true(buf_put(&b, STR("abc")));
+	assert_true(buf_putf(&b, "%d", 4567));
+	assert_ptr_equal(b.p, room);
+	assert_string_equal(buf_cstr(&b), "abc4567");
+	assert_false(buf_put_byte(&b, 'x'));
+	buf_reset(&b);
+	assert_false(buf_putf(&b, "%08d", 1));
+	assert_true(b.failed);
+	assert_ptr_equal(b.p, room);
+}
+
 static void test_layouts(void **state)
 {
 	BUF_SCOPED b = BUF_INIT(100);
@@ -154,6 +171,7 @@ int main(void)
 		cmocka_unit_test(test_maximum),
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_eat_and_room),
+		cmocka_unit_test(test_in_an_array),
 		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_layout_errors),
 		cmocka_unit_test(test_crc),
