@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "local/mailbox.h"
 
 #define PATH_ROOM 4096
@@ -93,6 +94,14 @@ static int take_dotlock(struct mbox *m)
 		error = -EAGAIN;
 	return mailbox_fail(m->job, error,
 			    "unable to lock for exclusive access", m->lock);
+}
+
+/* Nobody gets in before it is stale, when it stays. */
+static void drop_dotlock(const struct mbox *m)
+{
+	if (m->dotted && unlink(m->lock) < 0 && errno != ENOENT)
+		log_warning("cannot remove the lock file %s: %s", m->lock,
+			    strerror(errno));
 }
 
 /* ---- kernel locks -------------------------------------------------------- */
@@ -370,8 +379,7 @@ static void deliver(struct mbox *m)
 	}
 	if (m->fd >= 0) /* what it holds is synced or cut off */
 		(void)close(m->fd);
-	if (m->dotted)
-		(void)unlink(m->lock);
+	drop_dotlock(m);
 }
 
 int mailbox_append_all(void *arg)
