@@ -336,7 +336,8 @@ static long submit_marked(long (*real)(long number, ...), long context,
 	long result;
 
 	for (long i = 0; i < count && i < ORDERS_MOST; i++) {
-		marked[i] = fails_fd(SYNC, "fsync", (int)orders[i]->aio_fildes);
+		marked[i] = fails_fd(SYNC, "io_submit(fsync)",
+				     (int)orders[i]->aio_fildes);
 		orders[i]->aio_data |= marked[i];
 	}
 	result = real(SYS_io_submit, context, count, orders);
@@ -549,7 +550,19 @@ int accept4(int fd, struct sockaddr *restrict from, socklen_t *restrict n,
 	return fails_plain(SOCKET, "accept4") ? -1 : real(fd, from, n, flags);
 }
 
-/* Where there are no descriptors left, those in a message are lost. */
+static void close_taken(const struct cmsghdr *c)
+{
+	const unsigned char *at = CMSG_DATA(c);
+	int lost;
+
+	for (size_t n = c->cmsg_len - CMSG_LEN(0); n >= sizeof(lost);
+	     n -= sizeof(lost), at += sizeof(lost)) {
+		memcpy(&lost, at, sizeof(lost));
+		(void)close(lost);
+	}
+}
+
+/* Where there are no descriptors left, all those in a message are lost. */
 ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 {
 	ssize_t n;
@@ -558,14 +571,11 @@ ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 	n = real(fd, m, flags);
 	for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(m); c != NULL;
 	     c = CMSG_NXTHDR(m, c)) {
-		int lost;
-
 		if (c->cmsg_type != SCM_RIGHTS ||
-		    c->cmsg_len < CMSG_LEN(sizeof(lost)) ||
+		    c->cmsg_len < CMSG_LEN(sizeof(int)) ||
 		    !fails_plain(TAKEN, "recvmsg"))
 			continue;
-		memcpy(&lost, CMSG_DATA(c), sizeof(lost));
-		(void)close(lost);
+		close_taken(c);
 		m->msg_controllen = 0;
 		m->msg_flags |= MSG_CTRUNC;
 		break;
