@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/* What file systems do with the name of a new file: apart from the open spool,
+/* What file systems do with the names of files: apart from the open spool,
  * for postdrop, which needs no more than this of it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <unistd.h>
+
+#define EXT4 0xef53
+#define XFS 0x58465342
+#define BTRFS 0x9123683e
+#define TMPFS 0x01021994 /* nothing is durable there anyhow */
 
 #include "queue/spool.h"
 
@@ -16,12 +28,60 @@ bool queue_entry_needs_sync(int fd)
 	if (fstatfs(fd, &fs) < 0)
 		return true;
 	switch ((unsigned long)fs.f_type) {
-	case 0xef53:	 /* ext4 */
-	case 0x58465342: /* xfs */
-	case 0x9123683e: /* btrfs */
-	case 0x01021994: /* tmpfs: nothing is durable there anyhow */
+	case EXT4:
+	case XFS:
+	case BTRFS:
+	case TMPFS:
 		return false;
 	default:
 		return true;
 	}
+}
+
+/* The file of ext4 for the file system on `device` in which it says who writes
+ * its journal. */
+static int open_journal_task(dev_t device)
+{
+	char path[512], disk[256];
+	const char *name;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u",
+		       major(device), minor(device));
+	n = readlink(path, disk, sizeof(disk) - 1);
+	if (n < 0)
+		return -errno;
+	disk[n] = '\0';
+	name = strrchr(disk, '/');
+	(void)snprintf(path, sizeof(path), "/sys/fs/ext4/%s/journal_task",
+		       name != NULL ? name + 1 : disk);
+	n = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	return n < 0 ? -errno : (int)n;
+}
+
+/* Whether ext4 says that it has no journal, or does not say. */
+static bool is_without_journal(dev_t device)
+{
+	static const char none[] = "<none>";
+	char task[sizeof(none) - 1];
+	int fd = open_journal_task(device);
+	ssize_t n;
+
+	if (fd < 0)
+		return true;
+	n = read(fd, task, sizeof(task));
+	(void)close(fd);
+	return n <= 0 || (n == (ssize_t)sizeof(task) &&
+			  memcmp(task, none, sizeof(task)) == 0);
+}
+
+bool queue_move_needs_sync(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+		return true;
+	return (unsigned long)fs.f_type == EXT4 &&
+	       is_without_journal(st.st_dev);
 }

@@ -111,6 +111,16 @@ void queue_path(const struct queue *q, enum queue_name name, struct str id,
 	queue_path_hashed(id, q->hashed[name] ? q->depth : 0, path);
 }
 
+/* Whether the owner of the queue can have given the file its names: an old one
+ * may come back in a power cut. */
+static bool is_owners(const struct queue *q, const struct stat *st)
+{
+	struct stat dir;
+
+	return fstat(q->dirs[QUEUE_INCOMING], &dir) == 0 &&
+	       st->st_uid == dir.st_uid;
+}
+
 int queue_file_open(struct queue *q, enum queue_name in, struct str id,
 		    bool write)
 {
@@ -126,7 +136,8 @@ int queue_file_open(struct queue *q, enum queue_name in, struct str id,
 			    O_NONBLOCK);
 	if (fd < 0)
 		return errno == ELOOP ? -EINVAL : -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1) {
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    (st.st_nlink != 1 && !is_owners(q, &st))) {
 		(void)close(fd);
 		return -EINVAL;
 	}
@@ -198,14 +209,48 @@ int queue_file_move(struct queue *q, enum queue_name from, enum queue_name to,
 	queue_path(q, to, id, new);
 	if (to == QUEUE_CORRUPT)
 		return corrupt_take(q, q->dirs[from], old, new, NULL);
-	if (renameat(q->dirs[from], old, q->dirs[to], new) == 0)
-		return 0;
-	if (errno != ENOENT || !q->hashed[to])
-		return -errno;
+	error = queue_rename(q, q->dirs[from], old, q->dirs[to], new, false);
+	if (error != -ENOENT || !q->hashed[to])
+		return error;
 	error = queue_make_parents(q->dirs[to], new);
 	if (error != 0)
 		return error;
-	return renameat(q->dirs[from], old, q->dirs[to], new) == 0 ? 0 : -errno;
+	return queue_rename(q, q->dirs[from], old, q->dirs[to], new, false);
+}
+
+/* Whether both names are there for the same file. */
+static bool is_same(int from, const char *old, int to, const char *new)
+{
+	struct stat a, b;
+
+	return fstatat(from, old, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(to, new, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Without a journal a file system writes the old name's directory and the new
+ * one's whenever it likes: at no moment may only one be right. */
+static int move_by_link(const struct queue *q, int from, const char *old,
+			int to, const char *new, bool fresh)
+{
+	int error = linkat(from, old, to, new, 0) == 0 ? 0 : -errno;
+	bool made = error == 0;
+
+	if (error == -EEXIST && !fresh) {
+		/* Both names came back; or it is another file. */
+		error = 0;
+		if (!is_same(from, old, to, new) &&
+		    renameat(from, old, to, new) < 0)
+			return -errno;
+	}
+	if (error == 0)
+		error = queue_sync_name(q, to, new);
+	if (error != 0) {
+		if (made)
+			(void)unlinkat(to, new, 0);
+		return error;
+	}
+	return unlinkat(from, old, 0) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
 /* Rename, unless there is something of that name. */
@@ -221,6 +266,16 @@ static int rename_new(int from, const char *old, int to, const char *new)
 	return renameat(from, old, to, new) == 0 ? 0 : -errno;
 }
 
+int queue_rename(const struct queue *q, int dir, const char *path, int to_dir,
+		 const char *to_path, bool fresh)
+{
+	if (q->sync_moves)
+		return move_by_link(q, dir, path, to_dir, to_path, fresh);
+	if (fresh)
+		return rename_new(dir, path, to_dir, to_path);
+	return renameat(dir, path, to_dir, to_path) == 0 ? 0 : -errno;
+}
+
 int corrupt_take(const struct queue *q, int dir, const char *path,
 		 const char *name, char kept[KEPT_NAME_MAX + 1])
 {
@@ -234,7 +289,8 @@ int corrupt_take(const struct queue *q, int dir, const char *path,
 
 		if (length < 0 || (size_t)length >= sizeof(to))
 			return -ENAMETOOLONG;
-		error = rename_new(dir, path, q->dirs[QUEUE_CORRUPT], to);
+		error = queue_rename(q, dir, path, q->dirs[QUEUE_CORRUPT], to,
+				     true);
 	}
 	if (error == 0 && kept != NULL)
 		memcpy(kept, to, sizeof(to));

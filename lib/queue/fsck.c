@@ -106,12 +106,6 @@ bool fsck_is_file(struct fsck *f, struct fsck_item *item, mode_t mode)
 			     "nobody looks into it", "not a regular file");
 		return false;
 	}
-	if (item->st.st_nlink != 1) {
-		fsck_problem(f, item, FSCK_MOVE, NULL,
-			     "has %lu names, so it is not read",
-			     (unsigned long)item->st.st_nlink);
-		return false;
-	}
 	if (item->st.st_uid != f->owner) {
 		fsck_problem(f, item, FSCK_LEAVE,
 			     "give it to the owner of mail with chown",
@@ -119,6 +113,9 @@ bool fsck_is_file(struct fsck *f, struct fsck_item *item, mode_t mode)
 			     (unsigned long)item->st.st_uid);
 		return false;
 	}
+	if (item->st.st_nlink != 1)
+		fsck_note(f, item, "left: read under any of them",
+			  "has several names");
 	if ((item->st.st_mode & 07777) != mode)
 		fsck_problem(f, item, FSCK_MODE, NULL, "its mode is %04o",
 			     (unsigned)item->st.st_mode & 07777);

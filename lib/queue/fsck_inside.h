@@ -43,8 +43,8 @@ void fsck_told(struct fsck *f, const struct fsck_finding *finding);
 void fsck_note(struct fsck *f, const struct fsck_item *item, const char *remedy,
 	       const char *what);
 
-/* Check that it is a regular file of the right owner and mode, with one link;
- * tells.  Returns whether it is worth reading. */
+/* Check that it is a regular file of the right owner and mode; tells.  Returns
+ * whether it is worth reading. */
 MUST_USE bool fsck_is_file(struct fsck *f, struct fsck_item *item, mode_t mode);
 
 /* Call `each` for every name in the directory `dir` (borrowed), but "." and

@@ -112,6 +112,7 @@ struct queue {
 	bool no_sync;
 	uint64_t flushes; /* of files */
 	bool sync_dir;	  /* fsync of a new file is not enough here */
+	bool sync_moves;  /* half a rename may be there after a power cut */
 	struct queue_id_maker ids;
 	int64_t space_asked; /* when, and the answer */
 	uint64_t space_free;
@@ -135,6 +136,16 @@ MUST_USE int corrupt_take(const struct queue *q, int dir, const char *path,
 /* The same below `depth` hash directories. */
 void queue_path_hashed(struct str id, unsigned depth,
 		       char path[QUEUE_PATH_MAX]);
+
+/* rename(2), but where it may be there by half after a power cut, the old name
+ * goes when the new one is durable.
+ * Returns: 0; -EEXIST, if `fresh` and there is something of the new name;
+ * -errno. */
+MUST_USE int queue_rename(const struct queue *q, int dir, const char *path,
+			  int to_dir, const char *to_path, bool fresh);
+
+/* Make the name `path` below `dir` durable.  Returns: 0 or -errno. */
+MUST_USE int queue_sync_name(const struct queue *q, int dir, const char *path);
 
 /* Make the hash directories that lead to `path` below `dir`. */
 MUST_USE int queue_make_parents(int dir, const char *path);

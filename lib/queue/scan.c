@@ -94,8 +94,8 @@ static bool is_in_place(struct queue_scan *s, struct str name)
 		return true;
 	if (queue_make_parents(s->q->dirs[s->name], there) != 0)
 		return false;
-	return renameat(s->q->dirs[s->name], here, s->q->dirs[s->name],
-			there) == 0;
+	return queue_rename(s->q, s->q->dirs[s->name], here,
+			    s->q->dirs[s->name], there, false) == 0;
 }
 
 /* Fill *out from the directory entry `name`.

@@ -51,8 +51,7 @@ static int sync_dir(int dir, const char *path)
 	return error;
 }
 
-/* Make the name `path` below `dir` durable. */
-static int sync_name(const struct queue *q, int dir, const char *path)
+int queue_sync_name(const struct queue *q, int dir, const char *path)
 {
 	char parent[QUEUE_PATH_MAX];
 	int error = 0;
@@ -86,7 +85,7 @@ static int put_in_place(const struct settling *s, const char *fresh)
 	if (error != 0 || q->no_sync)
 		return error;
 	/* Also the name must be there before the journal forgets it. */
-	error = sync_name(q, q->dirs[s->to], path);
+	error = queue_sync_name(q, q->dirs[s->to], path);
 	if (error != 0 && s->to != QUEUE_CORRUPT)
 		(void)unlinkat(q->dirs[s->to], path, 0);
 	return error;
@@ -147,7 +146,8 @@ static int find_settled(struct queue *q, struct str id, bool durable)
 			if (fstatat(q->dirs[i], path, &st,
 				    AT_SYMLINK_NOFOLLOW) == 0)
 				return durable && !q->no_sync
-					       ? sync_name(q, q->dirs[i], path)
+					       ? queue_sync_name(q, q->dirs[i],
+								 path)
 					       : 0;
 			if (errno != ENOENT)
 				return -errno;

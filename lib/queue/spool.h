@@ -48,6 +48,10 @@ MUST_USE int queue_owner(const struct queue *q, uid_t *uid, gid_t *gid);
  * fsync of a new file does not make its directory entry durable too. */
 bool queue_entry_needs_sync(int fd);
 
+/* Whether, in the file system that `fd` is open in, a power cut may leave a
+ * rename by half: the old name gone, the new one not there. */
+bool queue_move_needs_sync(int fd);
+
 /* Be the only one who manages the queue (writers need no lock): until
  * queue_close() or the end of the process.
  * Returns: 0; -EWOULDBLOCK: somebody else does; -errno. */
@@ -57,8 +61,8 @@ MUST_USE int queue_lock(struct queue *q);
  */
 
 /* Open the file of `id`, for reading and appending, or only for reading.
- * Returns: a descriptor >= 0; -ENOENT; -EINVAL (not a regular file with one
- *          link); -errno. */
+ * Returns: a descriptor >= 0; -ENOENT; -EINVAL (not a regular file; several
+ *          links, and not the queue's owner's); -errno. */
 MUST_USE int queue_file_open(struct queue *q, enum queue_name in, struct str id,
 			     bool write);
 
@@ -66,7 +70,8 @@ MUST_USE int queue_file_open(struct queue *q, enum queue_name in, struct str id,
 MUST_USE int queue_file_find(struct queue *q, struct str id,
 			     enum queue_name *where);
 
-/* Move it; makes the hash directory if need be.  Returns: 0, -ENOENT… */
+/* Move it; makes the hash directory if need be.  Returns: 0, -ENOENT…
+ * Blocks:  where queue_move_needs_sync(), until the new name is durable. */
 MUST_USE int queue_file_move(struct queue *q, enum queue_name from,
 			     enum queue_name to, struct str id);
 

@@ -2,6 +2,7 @@
 /* Queue files: what was committed is read back; cut or flipped bytes never
  * give another message, at most fewer outcomes. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -309,6 +310,32 @@ static void a_link_or_a_foreign_name_is_not_opened(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* A power cut may bring a name back, where the file system has no journal. */
+static void a_second_name_of_the_queues_owner_is_no_harm(void **state)
+{
+	char path[160], other[160];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/incoming/BBBBBBBB", spool);
+	(void)snprintf(other, sizeof(other), "%s/hold/BBBBBBBB", spool);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(link(path, other), 0);
+	fd = queue_file_open(queue, QUEUE_INCOMING, STR("BBBBBBBB"), false);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	if (geteuid() == 0) {
+		/* What others have linked there is not read for them. */
+		assert_int_equal(chown(path, 12345, (gid_t)-1), 0);
+		assert_int_equal(queue_file_open(queue, QUEUE_INCOMING,
+						 STR("BBBBBBBB"), false),
+				 -EINVAL);
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(other), 0);
+}
+
 /* postsuper is run by root while the queue manager is away. */
 static void what_root_makes_is_the_mail_owners(void **state)
 {
@@ -350,6 +377,7 @@ int main(void)
 		cmocka_unit_test(files_move_and_are_found),
 		cmocka_unit_test(a_file_in_the_wrong_place_is_put_right),
 		cmocka_unit_test(a_link_or_a_foreign_name_is_not_opened),
+		cmocka_unit_test(a_second_name_of_the_queues_owner_is_no_harm),
 		cmocka_unit_test(what_root_makes_is_the_mail_owners),
 	};
 

@@ -36,6 +36,7 @@ struct node {
 	size_t size;
 	struct change *changes; /* not flushed */
 	size_t change_count;
+	const struct entry *built; /* a name that it has after the cut */
 };
 
 struct entry {
@@ -53,6 +54,7 @@ enum op_kind { OP_MAKE, OP_MOVE, OP_REMOVE };
 
 struct op {
 	enum op_kind kind;
+	bool linked; /* OP_MAKE: the node was there */
 	struct node *node;
 	struct node *dir;
 	struct node *to_dir;   /* OP_MOVE */
@@ -279,11 +281,32 @@ void disk_made(int dir, const char *path, int fd)
 	apply(&disk.now, op);
 }
 
+void disk_linked(int dir, const char *path, int to_dir, const char *to_path)
+{
+	struct op *op = op_new(OP_MAKE, to_dir, to_path);
+	char name[NAME_SIZE];
+	const struct node *from = resolve(dir, path, name);
+	const struct entry *e = lookup(&disk.now, from, name);
+
+	if (e == NULL)
+		abort();
+	op->linked = true;
+	op->node = e->node;
+	apply(&disk.now, op);
+}
+
 void disk_moved(int dir, const char *path, int to_dir, const char *to_path)
 {
-	struct op *op = op_new(OP_MOVE, dir, path);
-	struct entry *from = lookup(&disk.now, op->dir, op->name), *old;
+	struct op *op;
+	struct entry *from, *old;
 
+	if (disk.kind == DISK_UNORDERED && to_dir != dir) {
+		disk_linked(dir, path, to_dir, to_path);
+		disk_removed(dir, path);
+		return;
+	}
+	op = op_new(OP_MOVE, dir, path);
+	from = lookup(&disk.now, op->dir, op->name);
 	op->to_dir = resolve(to_dir, to_path, op->to_name);
 	if (from == NULL || op->to_dir == NULL)
 		abort();
@@ -316,8 +339,8 @@ static bool same_name(const struct node *dir, const char *name,
 /* Whether `later` cannot be on the disk without `op`. */
 static bool builds_upon(const struct op *later, const struct op *op)
 {
-	return later->node == op->node || later->replaced == op->node ||
-	       later->node == op->replaced ||
+	return (later->node == op->node && disk.kind != DISK_UNORDERED) ||
+	       later->replaced == op->node || later->node == op->replaced ||
 	       (op->node->is_dir &&
 		(later->dir == op->node || later->to_dir == op->node)) ||
 	       same_name(later->dir, later->name, op->dir, op->name) ||
@@ -360,7 +383,7 @@ static void flush_names(const struct node *n)
 
 		/* Of a new file, or directory, its name. */
 		needed[i] = (disk.kind != DISK_PLAIN && op->node == n &&
-			     op->kind == OP_MAKE) ||
+			     op->kind == OP_MAKE && !op->linked) ||
 			    (n->is_dir && (op->dir == n || op->to_dir == n));
 		if (needed[i])
 			last = i + 1;
@@ -569,6 +592,15 @@ static void build(struct node *dir)
 
 		if (e->dir != dir)
 			continue;
+		if (e->node->built != NULL) {
+			const struct entry *other = e->node->built;
+
+			if (syscall(SYS_linkat, other->dir->fd, other->name,
+				    dir->fd, e->name, 0) < 0)
+				abort();
+			continue;
+		}
+		e->node->built = e;
 		if (e->node->is_dir) {
 			(void)syscall(SYS_mkdirat, dir->fd, e->name, 0700);
 			fd = (int)syscall(SYS_openat, dir->fd, e->name,
@@ -603,8 +635,10 @@ void disk_power_cut(void)
 {
 	struct node *root = disk.nodes[0];
 
-	for (size_t i = 0; i < disk.node_count; i++)
+	for (size_t i = 0; i < disk.node_count; i++) {
 		lose_data(disk.nodes[i]);
+		disk.nodes[i]->built = NULL;
+	}
 	lose_names();
 	copy_names(&disk.now, &disk.durable);
 	wipe(root->fd, true);

@@ -10,7 +10,8 @@
  *    segment also whole pages, with what was in them before;
  *  - of the directories, any operation that no later one builds upon, or all
  *    from one on, where the file system keeps their order. A rename is there
- *    or not. */
+ *    or not; but where nothing is ordered one from directory to directory is
+ *    two operations, and a file's names know nothing of each other. */
 #ifndef MODEL_DISK_H
 #define MODEL_DISK_H
 
@@ -80,9 +81,10 @@ void disk_flushed(struct node *n);
 void disk_flush_failed(struct node *n);
 
 /* Done successfully below descriptor `dir`: a file was made (`fd` is it), or a
- * directory (-1); moved; removed. */
+ * directory (-1); moved; given another name; removed. */
 void disk_made(int dir, const char *path, int fd);
 void disk_moved(int dir, const char *path, int to_dir, const char *to_path);
+void disk_linked(int dir, const char *path, int to_dir, const char *to_path);
 void disk_removed(int dir, const char *path);
 
 #endif

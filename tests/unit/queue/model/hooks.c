@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -107,11 +108,42 @@ static int open_below(int dir, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
+/* ext4 says there whether it has a journal. */
+static bool is_sysfs(const char *path)
+{
+	return strncmp(path, "/sys/", 5) == 0;
+}
+
+ssize_t readlink(const char *path, char *to, size_t n)
+{
+	static const char disk[] = "../../devices/model";
+
+	if (!is_sysfs(path) || n < sizeof(disk))
+		return syscall(SYS_readlinkat, AT_FDCWD, path, to, n);
+	memcpy(to, disk, sizeof(disk) - 1);
+	return (ssize_t)sizeof(disk) - 1;
+}
+
+static int open_sysfs(void)
+{
+	static const char none[] = "<none>\n", some[] = "147\n";
+	bool has = disk_kind() == DISK_ORDERED;
+	int fd = memfd_create("journal_task", MFD_CLOEXEC);
+
+	if (fd >= 0 &&
+	    syscall(SYS_pwrite64, fd, has ? some : none,
+		    has ? sizeof(some) - 1 : sizeof(none) - 1, 0L) < 0)
+		abort();
+	return fd;
+}
+
 int openat(int dir, const char *path, int flags, ...)
 {
 	va_list args;
 	mode_t mode = 0;
 
+	if (is_sysfs(path))
+		return open_sysfs();
 	va_start(args, flags);
 	if ((flags & O_CREAT) != 0)
 		mode = va_arg(args, mode_t);
@@ -122,6 +154,8 @@ int openat(int dir, const char *path, int flags, ...)
 /* What a fortified openat() with two arguments is. */
 int __openat_2(int dir, const char *path, int flags)
 {
+	if (is_sysfs(path))
+		return open_sysfs();
 	return open_below(dir, path, flags, 0);
 }
 
@@ -155,6 +189,19 @@ int renameat2(int from, const char *path, int to, const char *new_path,
 int renameat(int from, const char *path, int to, const char *new_path)
 {
 	return renameat2(from, path, to, new_path, 0);
+}
+
+int linkat(int from, const char *path, int to, const char *new_path, int flags)
+{
+	int error = fault_of(from, false);
+
+	if (error != 0)
+		return fail(error);
+	if (syscall(SYS_linkat, from, path, to, new_path, flags) < 0)
+		return -1;
+	if (disk_node(from) != NULL)
+		disk_linked(from, path, to, new_path);
+	return 0;
 }
 
 int unlinkat(int dir, const char *path, int flags)

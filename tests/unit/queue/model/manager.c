@@ -336,9 +336,13 @@ static void scan_files(enum queue_name in)
 		id = queue_id_str(&entry.id);
 		m = mail_find(id);
 		if (m != NULL && m->is_known) {
-			if ((m->segment != NULL || m->where != in) &&
-			    !m->had_trouble)
+			bool twice = m->segment != NULL || m->where != in;
+
+			if (twice && !m->had_trouble &&
+			    disk_kind() != DISK_UNORDERED)
 				model_fail("%s: is there twice", m->id.text);
+			/* An old name came back: it may come once more. */
+			m->had_trouble = m->had_trouble || twice;
 			continue;
 		}
 		fd = queue_file_open(world.manager, in, id, true);

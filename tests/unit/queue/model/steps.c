@@ -204,7 +204,9 @@ static bool may_be_there(const struct mail *m, enum crash how)
 		return true;
 	if (m->state != MAIL_GONE)
 		return false;
-	if (m->had_trouble)
+	/* Where a power cut may bring old names back, one of them may be left
+	 * when the message is done. */
+	if (m->had_trouble || disk_kind() == DISK_UNORDERED)
 		return true;
 	if (how == CRASH_NONE)
 		return false;
