@@ -219,17 +219,53 @@ static bool is_current(const struct mbox *m)
 	       now.st_dev == m->st.st_dev && m->st.st_nlink > 0;
 }
 
+/* A file system without a journal may write a file's size before its bytes:
+ * what a crash leaves of an append then is zeros, and no message ends in one.
+ */
+static int cut_zeros(struct mbox *m)
+{
+	char block[4096];
+	off_t size = m->st.st_size;
+
+	while (size > 0) {
+		off_t n = size < (off_t)sizeof(block) ? size
+						      : (off_t)sizeof(block);
+		ssize_t got = pread(m->fd, block, (size_t)n, size - n);
+
+		if (got != n)
+			return mailbox_fail(m->job, got < 0 ? -errno : -EIO,
+					    "read", m->job->path);
+		while (n > 0 && block[n - 1] == '\0') {
+			n--;
+			size--;
+		}
+		if (n > 0)
+			break;
+	}
+	if (size == m->st.st_size)
+		return 0;
+	if (ftruncate(m->fd, size) < 0)
+		return mailbox_fail(m->job, -errno, "cut zeros off",
+				    m->job->path);
+	m->st.st_size = size;
+	return 0;
+}
+
 /* After a crash there may be half a message at the end, and nobody knows where
  * it begins: it stays, and the next one begins on a line of its own behind an
  * empty one, as those who read the file want it. */
 static int separate(struct mbox *m)
 {
 	char end[2] = "\n\n";
-	off_t size = m->st.st_size;
-	size_t n = size < 2 ? (size_t)size : 2;
+	off_t size;
+	size_t n;
 	ssize_t got;
+	int error = cut_zeros(m);
 
-	m->before = size;
+	size = m->before = m->st.st_size;
+	if (error != 0)
+		return error;
+	n = size < 2 ? (size_t)size : 2;
 	if (n == 0)
 		return 0;
 	got = pread(m->fd, end + 2 - n, n, size - (off_t)n);

@@ -312,6 +312,24 @@ static void a_half_is_cut_off(void **state)
 	end(&c);
 }
 
+/* What a power cut leaves where a file's size can be there before its bytes. */
+static void zeros_at_the_end_are_cut_off(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "mbox", 1);
+	(void)mailbox_append_all(&c.list);
+	assert_return_code(truncate(c.path, 10000), 0);
+	(void)mailbox_append_all(&c.list);
+	check_mbox(&c, ONE("0") ONE("0"));
+	assert_return_code(truncate(c.path, 0), 0);
+	assert_return_code(truncate(c.path, 4096), 0);
+	(void)mailbox_append_all(&c.list);
+	check_mbox(&c, ONE("0"));
+	end(&c);
+}
+
 static void an_mbox_that_cannot_be_synced(void **state)
 {
 	struct box_case c;
@@ -454,6 +472,7 @@ int main(void)
 		cmocka_unit_test(an_mbox_is_synced_once),
 		cmocka_unit_test(one_that_does_not_fit_is_cut_off),
 		cmocka_unit_test(a_half_is_cut_off),
+		cmocka_unit_test(zeros_at_the_end_are_cut_off),
 		cmocka_unit_test(an_mbox_that_cannot_be_synced),
 		cmocka_unit_test(a_lock_that_cannot_be_had_keeps_all_out),
 		cmocka_unit_test(a_file_of_somebody_else),
