@@ -9,8 +9,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "
 import harness  # noqa: E402
 
 SIZE = 320 << 20
-MAKE = {"ext4": ["mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "nodiscard,lazy_itable_init=0"],
-        "xfs": ["mkfs.xfs", "-q", "-f", "-K"]}
+EXT4 = ["mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "nodiscard,lazy_itable_init=0"]
+MAKE = {"ext4": EXT4, "ext4-nojournal": EXT4 + ["-O", "^has_journal"], "xfs": ["mkfs.xfs", "-q", "-f", "-K"]}
+
+
+def type_of(filesystem):
+    return filesystem.partition("-")[0]
 
 
 def run(*argv):
@@ -40,7 +44,7 @@ class Disk:
             self.loop = run("losetup", "--find", "--show", "--direct-io=on", work / "fuse" / "disk")
             if run("losetup", "-n", "-O", "DIO", "-l", self.loop) != "1":
                 raise harness.Trouble("the loop device does no direct I/O")
-            run("mount", "-t", filesystem, self.loop, work / "mnt")
+            run("mount", "-t", type_of(filesystem), self.loop, work / "mnt")
             self.mounted = True
             run("losetup", "-d", self.loop)  # when it is unmounted, by whatever ends us
             self.loop = None
@@ -65,13 +69,22 @@ class Disk:
         self.server.wait(20)
 
 
+def repair(image):
+    """What whoever starts such a machine does first; what e2fsck says that it did."""
+    done = subprocess.run(["e2fsck", "-f", "-y", str(image)], capture_output=True, text=True, timeout=60)
+    if done.returncode > 3:  # more than "errors were corrected", "and the system should be rebooted"
+        raise harness.Trouble("e2fsck: status %d: %s %s" % (done.returncode, done.stdout[-2000:], done.stderr))
+    return done.stdout
+
+
 def mount(work, filesystem, at, seed):
-    """Mount at WORK/mnt the disk as it may be when the power went at record `at`; what crash_disk says of it."""
+    """Mount at WORK/mnt the disk as it may be when the power went at record `at`; what crash_disk says of it, and e2fsck."""
     image = work / ("cut-%d-%d" % (at, seed))
     words = run(os.environ["CRASH_DISK"], "replay", work / "log", work / "base", image, at, seed)
     try:
+        repaired = repair(image) if filesystem == "ext4-nojournal" else ""
         # Two images of one xfs may be mounted at a time.
-        run("mount", "-t", filesystem, "-o", "loop,nouuid" if filesystem == "xfs" else "loop", image, work / "mnt")
+        run("mount", "-t", type_of(filesystem), "-o", "loop,nouuid" if filesystem == "xfs" else "loop", image, work / "mnt")
     finally:
         image.unlink()  # the loop device still has it
-    return words
+    return words, repaired

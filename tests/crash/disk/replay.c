@@ -239,7 +239,7 @@ int disk_replay(const struct replay_options *options)
 	}
 	(void)printf("at %" PRIu64 ", flushed %" PRIu64
 		     ", unflushed writes: %" PRIu64 " kept, %" PRIu64
-		     " torn, %" PRIu64 " lost\n",
-		     options->at, covers, p.kept, p.torn, p.lost);
+		     " torn (by %zu), %" PRIu64 " lost\n",
+		     options->at, covers, p.kept, p.torn, p.unit, p.lost);
 	return 0;
 }
