@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -134,11 +135,22 @@ static uint64_t size_now(const struct journal *j)
 	return size < space ? size : space;
 }
 
+/* As long as it has no lock, qmgr takes it for one whose writer is gone, and
+ * removes it: what is written there then would be lost. */
+static int lock_new(int fd)
+{
+	struct stat st;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_nlink > 0 ? 0 : -ESTALE;
+}
+
 static int create_work(void *arg)
 {
 	const struct creation *c = arg;
 	struct segment *s = c->s;
-	int dir = c->j->q->journal_dir, error = 0;
+	int dir = c->j->q->journal_dir, error;
 
 	s->size = size_now(c->j);
 	if (s->size == 0)
@@ -148,8 +160,7 @@ static int create_work(void *arg)
 		       0600);
 	if (s->fd < 0)
 		return -errno;
-	if (flock(s->fd, LOCK_EX | LOCK_NB) < 0)
-		error = -errno; /* qmgr was faster, and removes it */
+	error = lock_new(s->fd);
 	if (error == 0)
 		error = -posix_fallocate(s->fd, 0, (off_t)s->size);
 	if (error == 0 && !c->j->q->no_sync &&

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* Journals: what was committed is read back from its segment, whatever is cut
  * off or flipped elsewhere; what is done is not; generations; settling. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -27,6 +29,33 @@ int fdatasync(int fd)
 		return 0;
 	errno = EIO;
 	return -1;
+}
+
+/* qmgr finds a new segment that has no lock yet, and removes it. */
+static bool qmgr_is_faster;
+
+static void remove_segments(void)
+{
+	char path[256];
+	struct dirent *entry;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "%s/journal", spool);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			assert_int_equal(unlinkat(dirfd(dir), entry->d_name, 0),
+					 0);
+	(void)closedir(dir);
+}
+
+int flock(int fd, int operation)
+{
+	if (qmgr_is_faster)
+		remove_segments();
+	qmgr_is_faster = false;
+	return (int)syscall(SYS_flock, fd, operation);
 }
 
 static struct queue *queue;
@@ -123,6 +152,25 @@ static void test_round_trip(void **state)
 	assert_string_equal(f.ids[0].text, one.id.text);
 	assert_string_equal(f.ids[1].text, two.id.text);
 	queue_place_close(&large);
+}
+
+/* Nothing is written to a segment that nobody will find. */
+static void test_removed_before_it_was_locked(void **state)
+{
+	struct queue_place one, two;
+	struct stat st;
+
+	qmgr_is_faster = true;
+	one = spool_commit(queue, 100);
+	assert_false(qmgr_is_faster);
+	assert_null(one.segment); /* it has a file */
+	assert_int_equal(fstat(one.fd, &st), 0);
+	assert_int_equal(st.st_nlink, 1);
+	two = spool_commit(queue, 100);
+	assert_int_equal(fstat(two.fd, &st), 0);
+	assert_int_equal(st.st_nlink, 1);
+	queue_place_close(&one);
+	queue_place_close(&two);
 }
 
 /* Cut and flipped anywhere, the other messages are read. */
@@ -372,11 +420,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(test_round_trip),	TEST(test_damage),
-		TEST(test_torn_tail),	TEST(test_ledger),
-		TEST(test_generations), TEST(test_settle),
-		TEST(test_write_error), TEST(test_flush_error),
-		TEST(test_batches),
+		TEST(test_round_trip),	TEST(test_removed_before_it_was_locked),
+		TEST(test_damage),	TEST(test_torn_tail),
+		TEST(test_ledger),	TEST(test_generations),
+		TEST(test_settle),	TEST(test_write_error),
+		TEST(test_flush_error), TEST(test_batches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
