@@ -6,6 +6,8 @@ was read to the end, or sendmail exited with 0.  Afterwards it must be in the ma
 recipients or in the sink, with exactly its bytes; how many came twice is printed.
 
 Meanwhile messages wait, are deferred, held, released and deleted, and are read and deleted by POP3.
+smtpd and pickup are in their chroot and ask proxymap for an alias and for who is banned: while it is
+away nobody is refused for good, and nobody banned is let in.
 """
 import hashlib
 import os
@@ -26,10 +28,14 @@ KILLS = int(os.environ.get("CRASH_KILLS", "50"))
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1, 1 << 30)
 KINDS = {"smtpd": "smtpd", "qmgr": "qmgr", "pickup": "pickup", "relay": "relay|smtp|lmtp", "local": "local|virtual",
          "pop3d": "pop3d", "auth": "auth"}
+if harness.IS_ROOT:
+    KINDS["proxymap"] = "proxymap"  # without a chroot nobody asks it
 # ana: Maildir, read by POP3; eva: Maildir; box: mbox; rui: a sink; late: the same, which says "later" at
-# first; held: the same, from hold/.
+# first; held: the same, from hold/; aka: another name of one there, which a proxied table knows.
 RECIPIENTS = ("ana@example.test", "eva@example.test", "box@example.test", "rui@remote.test", "late@remote.test",
-              "held@remote.test")
+              "held@remote.test", "aka@example.test")
+ALIASES = {"aka@example.test": "zoe@remote.test"}
+BANNED = "banned@remote.test"  # by a proxied table
 JUNK = "junk@nowhere.test"  # never delivered, deleted in the queue
 PAUSE = 0.05                # of a client between two sessions
 
@@ -67,7 +73,9 @@ class Load:
         self.acknowledged = set()  # (tag, recipient)
         self.fetched = {}          # by POP3: tag -> whether it was deleted there
         self.garbled = []
-        self.counts = dict.fromkeys(("attempts", "messages", "released", "put on hold", "junk deleted"), 0)
+        self.wrong = []            # replies
+        self.counts = dict.fromkeys(("attempts", "messages", "recipients put off", "banned", "released", "put on hold",
+                                     "junk deleted"), 0)
         self.stop = threading.Event()
         self.lock = threading.Lock()
         works = [self.smtp] * 4 + [self.submission] + [self.sendmail] * 2 + [self.pop3, self.operator]
@@ -97,15 +105,27 @@ class Load:
     def accepted(self, tag, recipients):
         with self.lock:
             self.counts["messages"] += 1
-            self.acknowledged.update((tag, r) for r in recipients if r != JUNK)
+            self.acknowledged.update((tag, ALIASES.get(r, r)) for r in recipients if r != JUNK)
+
+    def is_taken(self, client, recipient):
+        """Whether it is; who is not may only be told to come again, and who is banned must not be."""
+        code, text = client.rcpt(recipient)
+        if 400 <= code < 500:
+            self.count("recipients put off")
+        elif recipient == BANNED and code == 554:
+            self.count("banned")
+        elif recipient == BANNED or code != 250:
+            self.wrong.append((recipient, code, text))
+        return code == 250
 
     def send(self, client, tag, rng):
         """One message; its recipients may be several."""
         for _ in range(rng.randrange(1, 12)):
             name = tag()
             to = rng.sample(RECIPIENTS, rng.choice((1, 1, 1, 2, 3))) if rng.random() > 0.05 else [JUNK]
-            client.mail("x@far.test")
-            to = [r for r in to if client.rcpt(r)[0] == 250]
+            if rng.random() < 0.1:
+                to.append(BANNED)
+            to = [r for r in to if self.is_taken(client, r)] if client.mail("x@far.test")[0] == 250 else []
             if not to:
                 client.rset()
                 continue
@@ -247,12 +267,17 @@ def set_up(instance, sink, segment_size):
     mbox = instance.dir / "mail" / "mbox"
     mbox.mkdir()
     mbox.chmod(0o777)
+    master = instance.dir / "master.cf"
+    master.write_text(re.sub(r"(?m)^(\S+\s+(?:inet|unix)\s+n\s+-\s+)n(?=\s.*\s(smtpd|pickup)$)", r"\1y", master.read_text()))
+    aka = "proxy:" + instance.table("aka", "".join("%s %s\n" % pair for pair in ALIASES.items()))
+    banned = "proxy:" + instance.table("banned", BANNED + " REJECT\n")
     to_sink = "smtp:[127.0.0.1]:%d" % sink.port
     instance.set(
         journal_segment_size=segment_size, transport_maps="inline:{ { remote.test = %s } { nowhere.test = smtp:[127.0.0.1]:%d } }" % (
             to_sink, harness.free_port()),
         virtual_mailbox_maps="inline:{ { box@example.test = mbox/box } } " + instance.get("virtual_mailbox_maps"),
-        smtpd_recipient_restrictions="check_recipient_access inline:{ { held@remote.test = HOLD } }",
+        virtual_alias_maps="%s %s" % (instance.get("virtual_alias_maps"), aka),
+        smtpd_recipient_restrictions="check_recipient_access %s, check_recipient_access inline:{ { held@remote.test = HOLD } }" % banned,
         mailbox_size_limit="0", virtual_mailbox_limit="0", stale_lock_time="2s", service_throttle_time="1s", minimal_backoff_time="1s", maximal_backoff_time="2s", queue_run_delay="1s",
         transport_retry_time="1s", smtpd_client_connection_count_limit="0", smtpd_peername_lookup="no",
         smtpd_hard_error_limit="1000", smtpd_soft_error_limit="1000")
@@ -282,6 +307,9 @@ def test_kill_9(instance, closing, capsys, segment_size):
                                  and rng.random() < 0.5 else None}))
     set_up(instance, sink, segment_size)
     instance.start()
+    jail = {str(instance.spool) if harness.IS_ROOT else "/"}
+    harness.wait_until("smtpd to be in its chroot",
+                       lambda: {os.readlink("/proc/%d/root" % pid) for pid in victims(instance, "smtpd")} == jail)
     load = Load(instance, SEED)
     try:
         killed = storm(instance, rng)
@@ -299,6 +327,7 @@ def test_kill_9(instance, closing, capsys, segment_size):
     bounced = re.findall(r"^.* to=<(?!x@).*status=bounced.*$", instance.log(), re.M)
     assert not missing, "lost %s\n%s\n%s" % (sorted(missing)[:10], "\n".join(bounced[:5]), instance.log()[-3000:])
     assert not seen.garbled, seen.garbled[:3]
+    assert not load.wrong and load.counts["banned"], load.wrong[:5]
     assert sum(killed.values()) >= KILLS * 0.9, killed
     assert all(killed[kind] for kind in KINDS) or KILLS < 100, killed
     assert load.acknowledged
