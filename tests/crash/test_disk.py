@@ -2,7 +2,9 @@
 all goes on by itself when there is room again."""
 import os
 import pathlib
+import pwd
 import re
+import signal
 import smtplib
 import subprocess
 import sys
@@ -275,3 +277,130 @@ def test_a_full_mailbox_disk(disk, instance, folder):
     instance.run("postqueue", "-f")
     harness.wait_until("all four", lambda: len(boxes()) == 4, 30)
     assert sorted(orders.whole_tags(boxes())) == ["f1", "f2", "f3", "f4"]
+
+
+# ---- mailboxes on several disks ----
+
+def boxes_below(place, names):
+    return {name: [p.read_bytes() for p in (place / name / "new").glob("*")] for name in names}
+
+
+class Mail:
+    """Messages to many mailboxes; which one is where, by its tag."""
+
+    def __init__(self, instance):
+        self.instance, self.to, self.lock = instance, {}, threading.Lock()
+
+    def send(self, tag, recipient):
+        with smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=30) as client:
+            client.sendmail("eva@far.test", [recipient], orders.message(tag, 3000))
+        with self.lock:
+            self.to[tag] = recipient
+
+    def send_all(self, prefix, recipients, count, clients=4):
+        def some(first):
+            for number in range(first, count, clients):
+                self.send("%s-%d" % (prefix, number), recipients[number % len(recipients)])
+        threads = [threading.Thread(target=some, args=(n,)) for n in range(clients)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+
+def remount(place, how):
+    """ro is refused while somebody has a file open for writing."""
+    harness.wait_until("%s to be %s" % (place, how), lambda: subprocess.run(
+        ["mount", "-o", "remount," + how, place], capture_output=True).returncode == 0, 20, 0.002)
+
+
+def test_one_of_two_mailbox_disks_becomes_read_only(disk, instance, folder, capsys):
+    """What is for it waits, and nobody else does; later the rest arrives."""
+    here, other = folder / "here", folder / "other"
+    here.mkdir()
+    disk("ext4", 60 << 20, other)
+    for place in (here, other):
+        place.chmod(0o1777)
+    (other / "man").mkdir()  # a local user's
+    os.chown(other / "man", pwd.getpwnam("man").pw_uid, -1)
+    (here / "man").symlink_to(other / "man")
+    good = ["v%d@example.test" % n for n in range(0, 30, 2)] + ["one@example.test", "games@mail.example.test"]
+    odd = ["v%d@example.test" % n for n in range(1, 30, 2)] + ["two@example.test", "man@mail.example.test"]
+    both = [r for pair in zip(good, odd) for r in pair]
+    instance.set(virtual_mailbox_domains="example.test", virtual_mailbox_base=folder, virtual_uid_maps="static:65534",
+                 virtual_gid_maps="static:65534", virtual_minimum_uid="1", virtual_alias_maps="",
+                 virtual_mailbox_maps="inline:{ %s }" % " ".join(
+                     "{ %s = %s/%s/ }" % (r, place.name, r.split("@")[0]) for place, list_ in ((here, good), (other, odd)) for r in list_
+                     if r.endswith("@example.test")),
+                 mail_spool_directory="%s/" % here, minimal_backoff_time="1h", maximal_backoff_time="1h", queue_run_delay="1h")
+    instance.start()
+    mail = Mail(instance)
+    names = {place: [r.split("@")[0] for r in list_] for place, list_ in ((here, good), (other, odd))}
+
+    def arrived(place):
+        return [tag for texts in boxes_below(place, names[place]).values() for tag in orders.whole_tags(texts)]
+    threads = mail.send_all("f-before", both, 1200) + mail.send_all("f-one", ["one@example.test", "two@example.test"], 300)
+    harness.wait_until("some mail on both", lambda: len(arrived(here)) > 20 and len(arrived(other)) > 20, 30)
+    remount(other, "ro")
+    for thread in threads:
+        thread.join(60)
+    for thread in mail.send_all("f-while", both, 200):
+        thread.join(60)
+
+    def waiting():
+        return [r["address"] for m in instance.queue() for r in m["recipients"]]
+    expected = {tag for tag, r in mail.to.items() if r in good}
+    harness.wait_until("what is for the good disk", lambda: set(arrived(here)) >= expected, 20)
+    before, rest = set(arrived(other)), {tag for tag, r in mail.to.items() if r in odd}
+    harness.wait_until("the rest to be deferred", lambda: len(waiting()) == len(rest - before))
+    assert set(waiting()) <= set(odd) and len(waiting()) >= 100
+    deferred = re.findall(r"to=<(\S+)>.*delay=([\d.]+),.* dsn=(\S+), status=deferred \((.*)\)", instance.log())
+    assert {(dsn, text.rsplit(": ", 1)[1]) for _, _, dsn, text in deferred} == {("4.3.0", "Read-only file system")}
+    assert {to for to, *_ in deferred} <= set(odd)
+    delays = [float(d) for to, d in re.findall(r"to=<(\S+)>.*delay=([\d.]+),.*status=sent", instance.log()) if to in good]
+    assert len(delays) == len(expected) and max(delays) < 5, max(delays)
+    remount(other, "rw")
+    instance.run("postqueue", "-f")
+    instance.wait_empty()
+    for place, list_ in ((here, good), (other, odd)):
+        tags = arrived(place)
+        assert set(tags) == {tag for tag, r in mail.to.items() if r in list_} and len(tags) == len(set(tags))
+    with capsys.disabled():
+        print("\ntwo mailbox disks: delivered %d, of them %d after the one was read-only; the others took at most %.1f s"
+              % (len(mail.to), len(deferred), max(delays)))
+
+
+def test_odd_maildirs_in_a_round_with_others(instance, folder):
+    """One whose new/ is a file gives the answer that Postfix gives; one whose new/ may only be written is delivered to; the rest of the
+    round is as if they were not there."""
+    boxes = folder / "boxes"
+    names = ["b%d" % n for n in range(8)] + ["odd", "blind"]
+    for name in names:
+        for part in ("", "tmp", "new", "cur"):
+            (boxes / name / part).mkdir(parents=True, exist_ok=True)
+            os.chown(boxes / name / part, 65534, 65534)
+    (boxes / "odd" / "new").rmdir()
+    (boxes / "odd" / "new").write_text("a file")
+    os.chown(boxes / "odd" / "new", 65534, 65534)
+    (boxes / "blind" / "new").chmod(0o300)
+    instance.set(virtual_mailbox_domains="example.test", virtual_mailbox_base=boxes, virtual_uid_maps="static:65534", virtual_gid_maps="static:65534",
+                 virtual_minimum_uid="1", virtual_alias_maps="", virtual_mailbox_maps="inline:{ %s }" % " ".join("{ %s@example.test = %s/ }" % (n, n) for n in names))
+    instance.start()
+    mail = Mail(instance)
+    mail.send("f-first", "b0@example.test")
+    instance.wait_log(r"status=sent")
+    (agent,) = [pid for pid, line in instance.processes().items() if re.match(r"\S*virtual( |$)", line) and os.stat("/proc/%d" % pid).st_uid == 65534]
+    os.kill(agent, signal.SIGSTOP)  # all are to be there together
+    try:
+        for thread in mail.send_all("f-r", [n + "@example.test" for n in names], 60):
+            thread.join(60)
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    instance.wait_log(r"status=", count=61)
+    answers = re.findall(r"to=<(\w+)@example\.test>.* dsn=(\S+), status=(\w+) \((.*)\)", instance.log())
+    assert {a[1:3] for a in answers if a[0] != "odd"} == {("2.0.0", "sent")}, answers
+    assert {a[1:3] for a in answers if a[0] == "odd"} == {("5.2.0", "bounced")}, answers
+    there = boxes_below(boxes, [n for n in names if n != "odd"])
+    assert {tag for texts in there.values() for tag in orders.whole_tags(texts)} == {t for t, r in mail.to.items() if not r.startswith("odd@")}
+    assert sum(map(len, there.values())) == 55
+    assert (boxes / "odd" / "new").read_text() == "a file"
+    assert not [p for n in names for p in (boxes / n / "tmp").iterdir()]
