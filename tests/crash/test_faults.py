@@ -259,7 +259,9 @@ def step(way, mail, fault, number, report):
     before = mail.instance.processes()
     mail.faults.order(way.program, families, error, number, times, partial)
     post = mail.sendmail if way.local else mail.send
-    replies = [post(way.to, way.size) for _ in range(way.count)]
+    replies = [post(way.to, way.size)]
+    while len(replies) < way.count and replies[-1][0] != -1:
+        replies.append(post(way.to, way.size))
     settled(mail, replies, 0.3 if way.local else way.linger)
     fired, what = mail.faults.clear()
     words = "%s|status=deferred%s" % (re.escape(os.strerror(error)), "|ut of memory" if error == errno.ENOMEM else "")
