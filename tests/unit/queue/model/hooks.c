@@ -181,7 +181,9 @@ int renameat2(int from, const char *path, int to, const char *new_path,
 		return fail(error);
 	if (syscall(SYS_renameat2, from, path, to, new_path, flags) < 0)
 		return -1;
-	if (disk_node(from) != NULL)
+	/* Of two names of one file it leaves both. */
+	if (disk_node(from) != NULL &&
+	    faccessat(from, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		disk_moved(from, path, to, new_path);
 	return 0;
 }
