@@ -183,9 +183,11 @@ static void scan_once(struct pickup *p)
 			close(fd);
 		return;
 	}
-	while ((entry = readdir(dir)) != NULL)
+	while (errno = 0, (entry = readdir(dir)) != NULL)
 		if (look_at(p, entry->d_name) < 0)
 			break;
+	if (entry == NULL && errno != 0)
+		log_warning("reading maildrop/: %s", strerror(errno));
 	closedir(dir);
 }
 
