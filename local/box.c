@@ -18,11 +18,11 @@
 _Static_assert(TOGETHER_MOST <= MAILDIR_ROUND_MOST, "a round takes them");
 
 /* A step that is done for several at a time, but not at several at a time:
- * one for each mailbox, and one for each file system with maildirs.
+ * one for each mbox, and one for each file system with maildirs.
  *
- * A step that flushes the disk for many is followed by a rest as long as it
- * took.  What is delivered is safe in the queue already; senders, whose mail is
- * not, wait for the same disk.  And the next step is for more. */
+ * A step that was for many is followed by a rest as long as it took.  What is
+ * delivered is safe in the queue already; senders, whose mail is not, wait for
+ * the same disk.  And the next step is for more. */
 struct gate {
 	struct list node;
 	unsigned users;
@@ -98,7 +98,7 @@ static void lead(struct gate *g, int (*step)(void *list))
 	(void)offload(step, &together);
 	g->busy = false;
 	took = clock_now() - began;
-	if (count >= REST_FROM && step != maildir_create_all)
+	if (count >= REST_FROM)
 		g->rest_until = clock_deadline(
 			took < REST_MOST_MS ? took : REST_MOST_MS);
 	while (list_take_first(&together) != NULL)
@@ -137,9 +137,7 @@ static void put_file(struct mailbox_job *job)
 {
 	char disk[64];
 
-	pass(job->path, job, maildir_create_all);
-	if (job->action == OUTCOME_SENT && !job->written)
-		(void)offload(maildir_write, job);
+	(void)offload(maildir_make, job);
 	(void)snprintf(disk, sizeof(disk), "disk %llx",
 		       (unsigned long long)job->device);
 	for (int i = 0; i < 2 && job->action == OUTCOME_SENT; i++)

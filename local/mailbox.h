@@ -57,7 +57,6 @@ struct mailbox_job {
 	/* between the steps of a maildir delivery */
 	struct maildir_file *file; /* inside */
 	dev_t device;		   /* where the file was made */
-	bool written;		   /* its bytes, if not yet to the disk */
 	/* how it went */
 	enum outcome_action action;
 	struct str dsn; /* a constant */
@@ -73,14 +72,11 @@ struct mailbox_job {
  * when the sync fails, all are cut off and fail. */
 int mailbox_append_all(void *list);
 
-/* The steps of a maildir delivery, in their order; the third twice. */
+/* The steps of a maildir delivery, in their order; the second twice. */
 
-/* `list`: of struct mailbox_job, all for the same maildir.  Makes their files
- * in tmp/, and writes those that are small. */
-int maildir_create_all(void *list);
-
-/* Write one that is not; side by side with others. */
-int maildir_write(void *job);
+/* Make the file and write it, without a name or in tmp/; side by side with
+ * others. */
+int maildir_make(void *job);
 
 /* `list`: of at most MAILDIR_ROUND_MOST struct mailbox_job, for maildirs of one
  * file system.  Brings those on by one step each: bytes that are written become

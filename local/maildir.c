@@ -2,22 +2,18 @@
 /* Maildirs: a message is written in tmp/ and moved to new/ when it is whole
  * and stable.
  *
- * Files of one maildir are made one after the other: the kernel lets only one
- * at a time change a folder, and burns the other processors' time if several
- * try.  What is small is written then and there, and on its way to the disk at
- * once.
+ * Where the file system can, it has no name until then (O_TMPFILE): a crash
+ * leaves nothing in tmp/, several can be made at the same time, and a folder
+ * is changed once instead of three times.
  *
- * The rest is done in rounds.  A round moves the files that the last one has
- * made stable, waits until the bytes of the new ones have been handed to the
- * disk, and then syncs these files and the folders of those all at once, so
- * that a file system with a journal commits once for all of them: what a round
- * costs in flushes does not depend on how many take part.  syncfs() would save
- * the counting, but it also waits for what others write there.
- *
- * A file without a name (O_TMPFILE) would save tmp/'s entry, but where ext4 has
- * no journal, the sync of new/ does not bring the link count of a file that got
- * its first name there to the disk: after a power cut, fsck removes it.  btrfs
- * does not even log such a file's content. */
+ * What must be stable is so in two rounds.  A round moves the files that the
+ * last one has made stable, waits until the bytes of the new ones have been
+ * handed to the disk, and then syncs these files and the folders of those all
+ * at once, so that a file system with a journal commits once for all of them:
+ * what a round costs in flushes does not depend on how many take part.  A file
+ * that got its first name is synced again: where ext4 has no journal, nothing
+ * else brings its link count to the disk, and btrfs does not log a file before.
+ * syncfs() would save the counting, but it also waits for what others write. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,17 +29,21 @@
 #define PATH_ROOM 4096
 #define TRIES 5
 #define SYNC_DONE SIZE_MAX
-#define SMALL ((uint64_t)256 * 1024) /* bytes that are written at once */
 
 struct maildir_file {
-	int fd;	     /* -1: closed */
-	bool in_tmp; /* `tmp` exists */
-	bool stable; /* its bytes are */
+	int fd;	       /* -1: closed */
+	bool nameless; /* until it is moved; `tmp` is its folder */
+	bool in_tmp;   /* `tmp` is its name */
+	bool stable;   /* its bytes are */
 	bool moved;
-	size_t sync; /* of those of a round, its own; SYNC_DONE: none */
+	/* Of those of a round, the ones that it waits for; SYNC_DONE: none. */
+	size_t own_sync;
+	size_t folder_sync;
 	char tmp[PATH_ROOM];
 	char final[PATH_ROOM];
 };
+
+static _Atomic bool all_named; /* files without a name are of no use here */
 
 bool maildir_name(char *to, size_t max, int64_t now_us, dev_t device,
 		  ino_t inode, const char *host)
@@ -118,37 +118,70 @@ static int make_maildir(struct mailbox_job *job)
 /* ---- making the file ------------------------------------------------------
  */
 
-static int open_once(const struct mailbox_job *job, unsigned serial)
+static int open_nameless(const struct mailbox_job *job)
+{
+	struct maildir_file *f = job->file;
+	int n = snprintf(f->tmp, sizeof(f->tmp), "%stmp", job->path);
+
+	if (n < 0 || (size_t)n >= sizeof(f->tmp))
+		return -ENAMETOOLONG;
+	f->fd = open(f->tmp, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	if (f->fd < 0)
+		return -errno;
+	f->nameless = true;
+	return 0;
+}
+
+static int open_named(const struct mailbox_job *job)
 {
 	struct maildir_file *f = job->file;
 	int64_t now = clock_wall_us();
-	int n;
 
-	n = snprintf(f->tmp, sizeof(f->tmp), "%stmp/%lld.P%ldM%lldQ%u.%lx",
-		     job->path, (long long)(now / 1000000), (long)getpid(),
-		     (long long)(now % 1000000), serial,
-		     (unsigned long)(uintptr_t)f >> 4);
-	if (n < 0 || (size_t)n >= sizeof(f->tmp))
-		return -ENAMETOOLONG;
-	f->fd = open(f->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (f->fd < 0)
-		return -errno;
-	f->in_tmp = true;
-	return 0;
+	for (unsigned serial = 0; serial < TRIES; serial++) {
+		int n = snprintf(f->tmp, sizeof(f->tmp),
+				 "%stmp/%lld.P%ldM%lldQ%u.%lx", job->path,
+				 (long long)(now / 1000000), (long)getpid(),
+				 (long long)(now % 1000000), serial,
+				 (unsigned long)(uintptr_t)f >> 4);
+
+		if (n < 0 || (size_t)n >= sizeof(f->tmp))
+			return -ENAMETOOLONG;
+		f->fd = open(f->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			     0600);
+		if (f->fd >= 0)
+			break;
+		if (errno != EEXIST)
+			return -errno;
+	}
+	f->in_tmp = f->fd >= 0;
+	return f->in_tmp ? 0 : -EEXIST;
+}
+
+/* What a kernel or a file system says that does not know of them. */
+static bool is_unknown(int error)
+{
+	return error == -EOPNOTSUPP || error == -EISDIR || error == -EINVAL;
+}
+
+static int open_any(const struct mailbox_job *job)
+{
+	int error = -EOPNOTSUPP;
+
+	if (!all_named)
+		error = open_nameless(job);
+	return is_unknown(error) ? open_named(job) : error;
 }
 
 static int open_tmp(struct mailbox_job *job)
 {
-	int error = open_once(job, 0);
+	int error = open_any(job);
 
 	if (error == -ENOENT) {
 		error = make_maildir(job);
 		if (error != 0)
 			return error;
-		error = open_once(job, 0);
+		error = open_any(job);
 	}
-	for (unsigned i = 1; error == -EEXIST && i < TRIES; i++)
-		error = open_once(job, i);
 	if (error != 0)
 		return mailbox_fail(job, error, "create maildir file",
 				    job->file->tmp);
@@ -172,48 +205,26 @@ static int name_final(struct mailbox_job *job)
 	return n < 0 || (size_t)n >= sizeof(f->final) ? -ENAMETOOLONG : 0;
 }
 
-int maildir_write(void *arg)
+int maildir_make(void *arg)
 {
 	struct mailbox_job *job = arg;
-	struct maildir_file *f = job->file;
-
-	job->written = true;
-	/* Only a hint: whether it got there is asked by the sync. */
-	if (mailbox_write(job, f->fd, 0) == 0)
-		(void)sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	return 0;
-}
-
-static void create(struct mailbox_job *job)
-{
+	struct maildir_file *f = calloc(1, sizeof(*f));
 	int error;
 
-	job->file = calloc(1, sizeof(*job->file));
-	if (job->file == NULL) {
+	job->file = f;
+	if (f == NULL) {
 		(void)mailbox_fail(job, -ENOMEM, "maildir", job->path);
-		return;
+		return 0;
 	}
-	job->file->fd = -1;
+	f->fd = -1;
 	if (open_tmp(job) != 0)
-		return;
+		return 0;
 	error = name_final(job);
 	if (error != 0)
-		(void)mailbox_fail(job, error, "name maildir file",
-				   job->file->tmp);
-	else if (job->length <= SMALL)
-		(void)maildir_write(job);
-}
-
-int maildir_create_all(void *list)
-{
-	LIST_EACH(node, (struct list *)list)
-	{
-		struct mailbox_job *job =
-			CONTAINER_OF(node, struct mailbox_job, node);
-
-		if (job->action == OUTCOME_SENT)
-			create(job);
-	}
+		(void)mailbox_fail(job, error, "name maildir file", f->tmp);
+	/* Only a hint: whether it got there is asked by the sync. */
+	else if (mailbox_write(job, f->fd, 0) == 0)
+		(void)sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	return 0;
 }
 
@@ -232,20 +243,44 @@ static int move(const char *from, const char *to)
 	return 0;
 }
 
+static int give_name(int fd, const char *to)
+{
+	char self[64];
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, to, AT_SYMLINK_FOLLOW) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int publish(const struct maildir_file *f)
+{
+	return f->nameless ? give_name(f->fd, f->final)
+			   : move(f->tmp, f->final);
+}
+
 static void move_to_new(struct mailbox_job *job)
 {
 	struct maildir_file *f = job->file;
-	int error = move(f->tmp, f->final);
+	int error = publish(f);
 
 	if (error == -ENOENT) { /* new/ was missing */
 		error = make_maildir(job);
 		if (error == 0)
-			error = move(f->tmp, f->final);
+			error = publish(f);
 	}
-	f->in_tmp = error != 0;
 	f->moved = error == 0;
-	if (error != 0)
-		(void)mailbox_fail(job, error, "link to", f->final);
+	if (f->moved)
+		f->in_tmp = false;
+	if (error == 0)
+		return;
+	(void)mailbox_fail(job, error, "link to", f->final);
+	/* There may be no /proc here, or no links.  Next time it has a name. */
+	if (f->nameless && job->action != OUTCOME_DEFERRED) {
+		all_named = true;
+		job->action = OUTCOME_DEFERRED;
+		job->dsn = STR("4.2.0");
+	}
 }
 
 /* ---- rounds -------------------------------------------------------------- */
@@ -275,13 +310,19 @@ static void add_files(struct round *r)
 		struct mailbox_job *job =
 			CONTAINER_OF(node, struct mailbox_job, node);
 
-		if (job->action != OUTCOME_SENT || job->file->stable)
+		struct maildir_file *f = job->file;
+
+		if (job->action != OUTCOME_SENT)
 			continue;
-		(void)sync_file_range(job->file->fd, 0, 0,
-				      SYNC_FILE_RANGE_WAIT_BEFORE |
-					      SYNC_FILE_RANGE_WRITE |
-					      SYNC_FILE_RANGE_WAIT_AFTER);
-		job->file->sync = round_add(r, job->file->fd);
+		f->own_sync = SYNC_DONE;
+		if (!f->stable)
+			(void)sync_file_range(
+				f->fd, 0, 0,
+				SYNC_FILE_RANGE_WAIT_BEFORE |
+					SYNC_FILE_RANGE_WRITE |
+					SYNC_FILE_RANGE_WAIT_AFTER);
+		if (!f->stable || f->nameless)
+			f->own_sync = round_add(r, f->fd);
 	}
 }
 
@@ -293,21 +334,21 @@ static void add_folder(struct round *r, struct mailbox_job *job)
 
 	for (size_t i = 0; i < r->folder_count; i++)
 		if (strcmp(r->folders[i], job->path) == 0) {
-			f->sync = first + i;
+			f->folder_sync = first + i;
 			return;
 		}
 	fd = mailbox_open_parent(f->final);
 	if (fd < 0) {
 		int error = fd == -EACCES ? mailbox_sync_around(f->final) : fd;
 
-		f->sync = SYNC_DONE;
+		f->folder_sync = SYNC_DONE;
 		if (error != 0)
 			(void)mailbox_fail(job, error, "sync folder of",
 					   f->final);
 		return;
 	}
 	r->folders[r->folder_count++] = job->path;
-	f->sync = round_add(r, fd);
+	f->folder_sync = round_add(r, fd);
 }
 
 static void add_folders(struct round *r)
@@ -322,26 +363,28 @@ static void add_folders(struct round *r)
 	}
 }
 
-static void learn_of_file(struct mailbox_job *job, int error)
+static int error_of(const struct round *r, size_t sync)
 {
-	struct maildir_file *f = job->file;
-
-	f->stable = true;
-	if (close(f->fd) < 0 && error == 0)
-		error = -errno;
-	f->fd = -1;
-	if (error != 0)
-		(void)mailbox_fail(job, error, "sync", f->tmp);
+	return sync == SYNC_DONE ? 0 : r->syncs[sync].error;
 }
 
 static void learn(const struct round *r, struct mailbox_job *job)
 {
 	struct maildir_file *f = job->file;
-	int error = f->sync == SYNC_DONE ? 0 : r->syncs[f->sync].error;
+	int error = error_of(r, f->own_sync);
 
-	if (!f->moved)
-		learn_of_file(job, error);
-	else if (error != 0)
+	f->stable = true;
+	if (!f->nameless && f->fd >= 0) {
+		if (close(f->fd) < 0 && error == 0)
+			error = -errno;
+		f->fd = -1;
+	}
+	if (error != 0) {
+		(void)mailbox_fail(job, error, "sync", f->tmp);
+		return;
+	}
+	error = f->moved ? error_of(r, f->folder_sync) : 0;
+	if (error != 0)
 		(void)mailbox_fail(job, error, "sync folder of", f->final);
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/sync.h"
@@ -29,8 +30,21 @@ enum { MOST = 40 };
 static struct {
 	unsigned files, folders;       /* synced */
 	unsigned bad_file, bad_folder; /* the how-manieth fails; 0: none */
-	bool slow;
+	bool slow, no_links;
 } disk;
+
+static unsigned syncs_of_a_file = 2; /* 1: it had a name from the start */
+
+/* In place of the C library's. */
+int linkat(int from_dir, const char *from, int to_dir, const char *to,
+	   int flags)
+{
+	if (disk.no_links) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
+}
 
 /* In place of fsync(); threads call it, so the counts are atomic. */
 static int sync_double(int fd)
@@ -152,7 +166,8 @@ static unsigned sent(const struct box_case *c, unsigned count)
 /* All the steps; what a box does, without its fibers. */
 static void put_all(struct box_case *c, unsigned count)
 {
-	(void)maildir_create_all(&c->list);
+	for (unsigned i = 0; i < count; i++)
+		(void)maildir_make(&c->jobs[i]);
 	disk.folders = 0; /* the maildir itself was made */
 	(void)maildir_round(&c->list);
 	(void)maildir_round(&c->list);
@@ -172,7 +187,7 @@ static void a_maildir_is_synced_once(void **state)
 	assert_int_equal(sent(&c, 5), 5);
 	assert_int_equal(entries(&c, "new"), 5);
 	assert_int_equal(entries(&c, "tmp"), 0);
-	assert_int_equal(disk.files, 5);
+	assert_int_equal(disk.files, 5 * syncs_of_a_file);
 	assert_int_equal(disk.folders, 1);
 	end(&c);
 }
@@ -193,13 +208,29 @@ static void a_file_that_cannot_be_synced_fails_alone(void **state)
 	end(&c);
 }
 
+/* The sync that comes after it got its name. */
+static void a_name_that_cannot_be_synced_fails_alone(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", 5);
+	disk.bad_file = 5 + 2;
+	put_all(&c, 5);
+	assert_int_equal(sent(&c, 5), 4);
+	assert_int_equal(c.jobs[1].action, OUTCOME_DEFERRED);
+	assert_int_equal(entries(&c, "new"), 4);
+	end(&c);
+}
+
 static void a_folder_that_cannot_be_synced_fails_all(void **state)
 {
 	struct box_case c;
 
 	(void)state;
 	begin(&c, "m/", 5);
-	(void)maildir_create_all(&c.list);
+	for (unsigned i = 0; i < 5; i++)
+		(void)maildir_make(&c.jobs[i]);
 	disk.folders = 0;
 	disk.bad_folder = 1;
 	(void)maildir_round(&c.list);
@@ -226,7 +257,32 @@ static void a_message_too_big_fails_alone(void **state)
 	assert_int_equal(c.jobs[0].action, OUTCOME_BOUNCED);
 	assert_int_equal(entries(&c, "new"), 2);
 	assert_int_equal(entries(&c, "tmp"), 0);
-	assert_int_equal(disk.files, 2);
+	assert_int_equal(disk.files, 2 * syncs_of_a_file);
+	end(&c);
+}
+
+/* Where a file cannot get a name afterwards, the next ones have one from the
+ * start. */
+static void a_name_that_cannot_be_given(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", 3);
+	disk.no_links = true;
+	put_all(&c, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(c.jobs[i].action, OUTCOME_DEFERRED);
+		assert_true(str_eq(c.jobs[i].dsn, STR("4.2.0")));
+		c.jobs[i].action = OUTCOME_SENT;
+	}
+	assert_int_equal(entries(&c, "new"), 0);
+	assert_int_equal(entries(&c, "tmp"), 0);
+	syncs_of_a_file = 1;
+	put_all(&c, 3);
+	assert_int_equal(sent(&c, 3), 3);
+	assert_int_equal(entries(&c, "new"), 3);
+	assert_int_equal(entries(&c, "tmp"), 0);
 	end(&c);
 }
 
@@ -425,7 +481,7 @@ static void many_for_a_maildir(void **state)
 	arrive_together(&c, MOST, true);
 	assert_int_equal(entries(&c, "new"), MOST);
 	assert_int_equal(entries(&c, "tmp"), 0);
-	assert_int_equal(disk.files, MOST);
+	assert_int_equal(disk.files, MOST * syncs_of_a_file);
 	/* 3 or 4 for making it, and far fewer than one each */
 	assert_in_range(disk.folders, 1, MOST / 2);
 	end(&c);
@@ -452,11 +508,11 @@ static void a_lone_message(void **state)
 	(void)state;
 	begin(&c, "m/", 1);
 	arrive_together(&c, 1, true);
-	assert_int_equal(disk.files, 1);
-	disk.folders = 0;
+	assert_int_equal(disk.files, syncs_of_a_file);
+	disk.files = disk.folders = 0;
 	box_deliver(&c.jobs[0], true); /* without a loop */
 	assert_int_equal(sent(&c, 1), 1);
-	assert_int_equal(disk.files, 2);
+	assert_int_equal(disk.files, syncs_of_a_file);
 	assert_int_equal(disk.folders, 1);
 	assert_int_equal(entries(&c, "new"), 2);
 	end(&c);
@@ -467,6 +523,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_maildir_is_synced_once),
 		cmocka_unit_test(a_file_that_cannot_be_synced_fails_alone),
+		cmocka_unit_test(a_name_that_cannot_be_synced_fails_alone),
 		cmocka_unit_test(a_folder_that_cannot_be_synced_fails_all),
 		cmocka_unit_test(a_message_too_big_fails_alone),
 		cmocka_unit_test(an_mbox_is_synced_once),
@@ -478,6 +535,14 @@ int main(void)
 		cmocka_unit_test(a_file_of_somebody_else),
 		cmocka_unit_test(many_for_a_maildir),
 		cmocka_unit_test(many_for_an_mbox),
+		cmocka_unit_test(a_lone_message),
+		cmocka_unit_test(a_name_that_cannot_be_given),
+		/* and those about maildirs once more */
+		cmocka_unit_test(a_maildir_is_synced_once),
+		cmocka_unit_test(a_file_that_cannot_be_synced_fails_alone),
+		cmocka_unit_test(a_folder_that_cannot_be_synced_fails_all),
+		cmocka_unit_test(a_message_too_big_fails_alone),
+		cmocka_unit_test(many_for_a_maildir),
 		cmocka_unit_test(a_lone_message),
 	};
 
