@@ -236,6 +236,13 @@ static void accept_manager(struct service_env *env, int fd,
 	delivery_serve_until(fd, &agent, draining, env);
 }
 
+static bool is_program(const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strcmp(slash != NULL ? slash + 1 : path, name) == 0;
+}
+
 int local_main(int argc, char **argv)
 {
 	const struct service service = {
@@ -251,8 +258,10 @@ int local_main(int argc, char **argv)
 		.takes_args = true,
 	};
 
-	/* Deliveries wait for the disk together: it then does with few flushes
-	 * for many, as with the processes of others. */
-	loop_set_threads(THREADS);
+	/* One process may have the mboxes of all users of virtual: each that
+	 * is waited for takes a thread.  Where every user has a process, they
+	 * would only cost time to make. */
+	if (is_program(argv[0], "virtual"))
+		loop_set_threads(THREADS);
 	return service_main(&service, argc, argv);
 }
