@@ -229,6 +229,11 @@ static bool is_first_of_partial(void)
 /* ---- files -----------------------------------------------------------------
  */
 
+static bool is_creation(int flags)
+{
+	return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
 int open(const char *path, int flags, ...)
 {
 	mode_t mode = 0;
@@ -241,8 +246,7 @@ int open(const char *path, int flags, ...)
 		mode = va_arg(args, mode_t);
 		va_end(args);
 	}
-	if (fails_path((flags & O_CREAT) != 0 ? CREATE : OPEN, "open", -1,
-		       path))
+	if (fails_path(is_creation(flags) ? CREATE : OPEN, "open", -1, path))
 		return -1;
 	return real(path, flags, mode);
 }
@@ -259,8 +263,7 @@ int openat(int dir, const char *path, int flags, ...)
 		mode = va_arg(args, mode_t);
 		va_end(args);
 	}
-	if (fails_path((flags & O_CREAT) != 0 ? CREATE : OPEN, "openat", dir,
-		       path))
+	if (fails_path(is_creation(flags) ? CREATE : OPEN, "openat", dir, path))
 		return -1;
 	return real(dir, path, flags, mode);
 }
@@ -479,6 +482,15 @@ int link(const char *from, const char *to)
 {
 	NEXT(link)
 	return fails_path(NAME, "link", -1, to) ? -1 : real(from, to);
+}
+
+int linkat(int from_dir, const char *from, int to_dir, const char *to,
+	   int flags)
+{
+	NEXT(linkat)
+	return fails_path(NAME, "linkat", to_dir, to)
+		       ? -1
+		       : real(from_dir, from, to_dir, to, flags);
 }
 
 int unlink(const char *path)
