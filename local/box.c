@@ -15,6 +15,8 @@
 #define TOGETHER_MOST 100u /* so that an mbox is not locked for ever */
 #define REST_FROM 8u
 #define REST_MOST_MS 50
+#define MAKING_MOST 4u		   /* files, at a time in one maildir */
+#define STUCK_MS ((int64_t)300000) /* that nobody waits longer for */
 _Static_assert(TOGETHER_MOST <= MAILDIR_ROUND_MOST, "a round takes them");
 
 /* A step that is done for several at a time, but not at several at a time:
@@ -29,7 +31,9 @@ struct gate {
 	struct list waiting; /* of struct mailbox_job */
 	struct waitq moved;
 	bool busy;
+	int64_t since; /* it is busy */
 	int64_t rest_until;
+	unsigned making; /* files */
 	char name[];
 };
 
@@ -92,9 +96,11 @@ static void lead(struct gate *g, int (*step)(void *list))
 		if (node == NULL)
 			break;
 		list_append(&together, node);
+		CONTAINER_OF(node, struct mailbox_job, node)->taken = true;
 		count++;
 	}
 	g->busy = true;
+	g->since = began;
 	(void)offload(step, &together);
 	g->busy = false;
 	took = clock_now() - began;
@@ -104,6 +110,11 @@ static void lead(struct gate *g, int (*step)(void *list))
 	while (list_take_first(&together) != NULL)
 		continue; /* whose node is in no list is through */
 	waitq_wake_all(&g->moved);
+}
+
+static void give_up(struct mailbox_job *job)
+{
+	(void)mailbox_fail_later(job, -ETIMEDOUT, "waiting for", job->path);
 }
 
 /* Have `step` done for the job, at the gate of that name. */
@@ -116,32 +127,66 @@ static void pass(const char *name, struct mailbox_job *job,
 		(void)mailbox_fail(job, -ENOMEM, "mailbox", job->path);
 		return;
 	}
+	job->taken = false;
 	list_append(&g->waiting, &job->node);
 	while (!list_is_empty(&job->node)) {
-		if (g->busy || clock_now() < g->rest_until) {
-			(void)!waitq_wait(&g->moved, g->busy ? DEADLINE_NEVER
-							     : g->rest_until);
-			continue;
+		int64_t now = clock_now();
+		int64_t until = job->taken ? DEADLINE_NEVER
+				: g->busy  ? g->since + STUCK_MS
+					   : g->rest_until;
+
+		if (g->busy && now >= until) {
+			list_remove(&job->node);
+			give_up(job);
+		} else if (g->busy || now < until) {
+			(void)!waitq_wait(&g->moved, until);
+		} else {
+			/* Those that were woken with us are to be in time. */
+			fiber_yield();
+			if (!g->busy && !list_is_empty(&job->node))
+				lead(g, step);
 		}
-		/* Those that were woken with us are to be in time. */
-		fiber_yield();
-		if (!g->busy && !list_is_empty(&job->node))
-			lead(g, step);
 	}
 	leave(g);
 }
 
 /* ---- deliveries ---------------------------------------------------------- */
 
+/* A mailbox that hangs must not take all threads. */
+static void make(struct mailbox_job *job)
+{
+	struct gate *g = enter(job->path);
+	int64_t until = clock_deadline(STUCK_MS);
+
+	if (g == NULL) {
+		(void)mailbox_fail(job, -ENOMEM, "mailbox", job->path);
+		return;
+	}
+	while (g->making >= MAKING_MOST && clock_now() < until)
+		(void)!waitq_wait(&g->moved, until);
+	if (g->making < MAKING_MOST) {
+		g->making++;
+		(void)offload(maildir_make, job);
+		g->making--;
+		waitq_wake_one(&g->moved);
+	} else {
+		give_up(job);
+	}
+	leave(g);
+}
+
 static void put_file(struct mailbox_job *job)
 {
 	char disk[64];
 
-	(void)offload(maildir_make, job);
+	make(job);
 	(void)snprintf(disk, sizeof(disk), "disk %llx",
 		       (unsigned long long)job->device);
-	for (int i = 0; i < 2 && job->action == OUTCOME_SENT; i++)
-		pass(disk, job, maildir_round);
+	for (int i = 0; i < MAILDIR_ROUNDS && !job->done; i++)
+		if (job->action == OUTCOME_SENT)
+			pass(disk, job, maildir_round);
+	if (!job->done && job->action == OUTCOME_SENT)
+		give_up(job);
 	maildir_end(job);
 }
 
@@ -150,6 +195,8 @@ void box_deliver(struct mailbox_job *job, bool maildir)
 	list_init(&job->node);
 	job->action = OUTCOME_SENT;
 	job->dsn = STR("2.0.0");
+	job->file = NULL;
+	job->done = false;
 	if (fiber_self() != NULL)
 		fiber_shield();
 	if (maildir)

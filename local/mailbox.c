@@ -64,6 +64,17 @@ int mailbox_fail(struct mailbox_job *job, int error, const char *what,
 			path[0] != '\0' ? " " : "", path, strerror(-error));
 }
 
+int mailbox_fail_later(struct mailbox_job *job, int error, const char *what,
+		       const char *path)
+{
+	(void)mailbox_fail(job, error, what, path);
+	if (job->action != OUTCOME_DEFERRED) {
+		job->action = OUTCOME_DEFERRED;
+		job->dsn = STR("4.3.0");
+	}
+	return error;
+}
+
 /* ---- copying ------------------------------------------------------------- */
 
 struct copy {

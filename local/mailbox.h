@@ -57,6 +57,8 @@ struct mailbox_job {
 	/* between the steps of a maildir delivery */
 	struct maildir_file *file; /* inside */
 	dev_t device;		   /* where the file was made */
+	bool done;		   /* there is nothing left to do */
+	bool taken; /* local/box.c: a step is under way with it */
 	/* how it went */
 	enum outcome_action action;
 	struct str dsn; /* a constant */
@@ -72,20 +74,23 @@ struct mailbox_job {
  * when the sync fails, all are cut off and fail. */
 int mailbox_append_all(void *list);
 
-/* The steps of a maildir delivery, in their order; the second twice. */
+/* The steps of a maildir delivery, in their order. */
 
 /* Make the file and write it, without a name or in tmp/; side by side with
  * others. */
 int maildir_make(void *job);
 
 /* `list`: of at most MAILDIR_ROUND_MOST struct mailbox_job, for maildirs of one
- * file system.  Brings those on by one step each: bytes that are written become
- * stable, or a file whose bytes are stable moves to new/ and is stable there.
- */
+ * file system and with the same sync_many.  Brings each on by one step: bytes
+ * that are written become stable, or a file whose bytes are stable moves to
+ * new/ and is stable there; then the job is `done`.  That takes two rounds, or
+ * three where a file needs a name from the start. */
 #define MAILDIR_ROUND_MOST 100
+#define MAILDIR_ROUNDS 3
 int maildir_round(void *list);
 
-/* After the last step that was made, in any case: removes what is in tmp/. */
+/* After the last step that was made, in any case.  Removes what is in tmp/, and
+ * from new/ what was moved there but failed: it comes again. */
 void maildir_end(struct mailbox_job *job);
 
 /* ---- for both ------------------------------------------------------------ */
@@ -93,6 +98,10 @@ void maildir_end(struct mailbox_job *job);
 /* Record the failure `error` (-errno) of doing `what`.  Returns `error`. */
 int mailbox_fail(struct mailbox_job *job, int error, const char *what,
 		 const char *path);
+
+/* The same where nobody can tell what is there now: never a bounce. */
+int mailbox_fail_later(struct mailbox_job *job, int error, const char *what,
+		       const char *path);
 
 /* Write the message at the end of `fd`, which has `size` bytes.
  * Returns: 0 or -errno, recorded. */

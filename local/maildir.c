@@ -14,6 +14,7 @@
  * that got its first name is synced again: where ext4 has no journal, nothing
  * else brings its link count to the disk, and btrfs does not log a file before.
  * syncfs() would save the counting, but it also waits for what others write. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@
 
 #define PATH_ROOM 4096
 #define TRIES 5
-#define SYNC_DONE SIZE_MAX
+#define NO_SYNC SIZE_MAX
 
 struct maildir_file {
 	int fd;	       /* -1: closed */
@@ -36,14 +37,17 @@ struct maildir_file {
 	bool in_tmp;   /* `tmp` is its name */
 	bool stable;   /* its bytes are */
 	bool moved;
-	/* Of those of a round, the ones that it waits for; SYNC_DONE: none. */
+	/* Of the syncs of a round, those that it waits for, or NO_SYNC. */
 	size_t own_sync;
 	size_t folder_sync;
 	char tmp[PATH_ROOM];
 	char final[PATH_ROOM];
 };
 
-static _Atomic bool all_named; /* files without a name are of no use here */
+static struct mailbox_job *job_of(struct list *node)
+{
+	return CONTAINER_OF(node, struct mailbox_job, node);
+}
 
 bool maildir_name(char *to, size_t max, int64_t now_us, dev_t device,
 		  ino_t inode, const char *host)
@@ -163,24 +167,30 @@ static bool is_unknown(int error)
 	return error == -EOPNOTSUPP || error == -EISDIR || error == -EINVAL;
 }
 
+static bool can_name_later(void)
+{
+	return access("/proc/self/fd", X_OK) == 0;
+}
+
 static int open_any(const struct mailbox_job *job)
 {
 	int error = -EOPNOTSUPP;
 
-	if (!all_named)
+	if (can_name_later())
 		error = open_nameless(job);
 	return is_unknown(error) ? open_named(job) : error;
 }
 
-static int open_tmp(struct mailbox_job *job)
+static int open_tmp(struct mailbox_job *job,
+		    int (*open_it)(const struct mailbox_job *job))
 {
-	int error = open_any(job);
+	int error = open_it(job);
 
 	if (error == -ENOENT) {
 		error = make_maildir(job);
 		if (error != 0)
 			return error;
-		error = open_any(job);
+		error = open_it(job);
 	}
 	if (error != 0)
 		return mailbox_fail(job, error, "create maildir file",
@@ -205,26 +215,36 @@ static int name_final(struct mailbox_job *job)
 	return n < 0 || (size_t)n >= sizeof(f->final) ? -ENAMETOOLONG : 0;
 }
 
-int maildir_make(void *arg)
+static void make_file(struct mailbox_job *job,
+		      int (*open_it)(const struct mailbox_job *job))
 {
-	struct mailbox_job *job = arg;
-	struct maildir_file *f = calloc(1, sizeof(*f));
+	struct maildir_file *f = job->file;
 	int error;
 
-	job->file = f;
-	if (f == NULL) {
-		(void)mailbox_fail(job, -ENOMEM, "maildir", job->path);
-		return 0;
-	}
-	f->fd = -1;
-	if (open_tmp(job) != 0)
-		return 0;
+	if (open_tmp(job, open_it) != 0)
+		return;
 	error = name_final(job);
 	if (error != 0)
 		(void)mailbox_fail(job, error, "name maildir file", f->tmp);
-	/* Only a hint: whether it got there is asked by the sync. */
-	else if (mailbox_write(job, f->fd, 0) == 0)
-		(void)sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	/* The write-back begins; the first round waits for its end. */
+	else if (mailbox_write(job, f->fd, 0) == 0 &&
+		 sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0 &&
+		 errno != ENOSYS)
+		(void)mailbox_fail_later(job, -errno, "write back", f->tmp);
+}
+
+int maildir_make(void *arg)
+{
+	struct mailbox_job *job = arg;
+
+	job->done = false;
+	job->file = calloc(1, sizeof(*job->file));
+	if (job->file == NULL) {
+		(void)mailbox_fail(job, -ENOMEM, "maildir", job->path);
+		return 0;
+	}
+	job->file->fd = -1;
+	make_file(job, open_any);
 	return 0;
 }
 
@@ -259,38 +279,49 @@ static int publish(const struct maildir_file *f)
 			   : move(f->tmp, f->final);
 }
 
+/* Whether a file without a name may have been the reason. */
+static bool needs_name(const struct maildir_file *f, int error)
+{
+	return f->nameless &&
+	       (error == -ENOENT || error == -EPERM || error == -EXDEV ||
+		error == -EMLINK || error == -EOPNOTSUPP || error == -ENOSYS ||
+		error == -EINVAL);
+}
+
+static void start_over(struct mailbox_job *job)
+{
+	struct maildir_file *f = job->file;
+
+	(void)close(f->fd);
+	f->fd = -1;
+	f->nameless = f->stable = false;
+	make_file(job, open_named);
+}
+
 static void move_to_new(struct mailbox_job *job)
 {
 	struct maildir_file *f = job->file;
 	int error = publish(f);
 
-	if (error == -ENOENT) { /* new/ was missing */
-		error = make_maildir(job);
-		if (error == 0)
-			error = publish(f);
-	}
-	f->moved = error == 0;
-	if (f->moved)
+	if (error == 0) {
+		f->moved = true;
 		f->in_tmp = false;
-	if (error == 0)
-		return;
-	(void)mailbox_fail(job, error, "link to", f->final);
-	/* There may be no /proc here, or no links.  Next time it has a name. */
-	if (f->nameless && job->action != OUTCOME_DEFERRED) {
-		all_named = true;
-		job->action = OUTCOME_DEFERRED;
-		job->dsn = STR("4.2.0");
+	} else if (needs_name(f, error)) {
+		start_over(job);
+	} else if (error == -EPERM) { /* no links here, nor a safe rename */
+		(void)mailbox_fail_later(job, error, "link to", f->final);
+	} else {
+		(void)mailbox_fail(job, error, "link to", f->final);
 	}
 }
 
 /* ---- rounds -------------------------------------------------------------- */
 
 struct round {
-	struct list *jobs;
 	struct sync_one syncs[2 * MAILDIR_ROUND_MOST];
 	size_t count;
-	const char
-		*folders[MAILDIR_ROUND_MOST]; /* that the last syncs are of */
+	/* What the first of them are of. */
+	const char *folders[MAILDIR_ROUND_MOST];
 	size_t folder_count;
 };
 
@@ -300,72 +331,95 @@ static size_t round_add(struct round *r, int fd)
 	return r->count++;
 }
 
+static int open_new(struct mailbox_job *job)
+{
+	int fd = mailbox_open_parent(job->file->final);
+
+	if (fd == -ENOENT && make_maildir(job) == 0)
+		fd = mailbox_open_parent(job->file->final);
+	return fd;
+}
+
+/* Open new/, before something is put there that is not seen to its end. */
+static void add_folder(struct round *r, struct mailbox_job *job)
+{
+	struct maildir_file *f = job->file;
+	int fd;
+
+	for (f->folder_sync = 0; f->folder_sync < r->folder_count;
+	     f->folder_sync++)
+		if (strcmp(r->folders[f->folder_sync], job->path) == 0)
+			return;
+	f->folder_sync = NO_SYNC;
+	fd = open_new(job);
+	if (fd >= 0) {
+		r->folders[r->folder_count++] = job->path;
+		f->folder_sync = round_add(r, fd);
+	} else if (fd != -EACCES && job->action == OUTCOME_SENT) {
+		(void)mailbox_fail(job, fd, "open folder of", f->final);
+	}
+}
+
+static void move_files(struct round *r, struct list *jobs)
+{
+	LIST_EACH(node, jobs)
+	{
+		struct mailbox_job *job = job_of(node);
+		struct maildir_file *f = job->file;
+		int error = 0;
+
+		if (job->action != OUTCOME_SENT || !f->stable)
+			continue;
+		add_folder(r, job);
+		if (job->action == OUTCOME_SENT)
+			move_to_new(job);
+		/* It may be written to, but not read. */
+		if (f->moved && f->folder_sync == NO_SYNC)
+			error = mailbox_sync_around(f->final);
+		if (error != 0)
+			(void)mailbox_fail_later(job, error, "sync folder of",
+						 f->final);
+	}
+}
+
 /* Let what was begun when the bytes were written come to its end: a sync of
  * one file would otherwise commit before the next one's bytes have their place,
  * and that one need a commit of its own. */
-static void add_files(struct round *r)
+static bool wait_for_bytes(struct mailbox_job *job)
 {
-	LIST_EACH(node, r->jobs)
-	{
-		struct mailbox_job *job =
-			CONTAINER_OF(node, struct mailbox_job, node);
+	const struct maildir_file *f = job->file;
 
+	if (sync_file_range(f->fd, 0, 0,
+			    SYNC_FILE_RANGE_WAIT_BEFORE |
+				    SYNC_FILE_RANGE_WRITE |
+				    SYNC_FILE_RANGE_WAIT_AFTER) == 0 ||
+	    errno == ENOSYS)
+		return true;
+	/* This was said once: fsync would say that all is well. */
+	(void)mailbox_fail_later(job, -errno, "write back", f->tmp);
+	return false;
+}
+
+static void add_files(struct round *r, struct list *jobs)
+{
+	LIST_EACH(node, jobs)
+	{
+		struct mailbox_job *job = job_of(node);
 		struct maildir_file *f = job->file;
 
 		if (job->action != OUTCOME_SENT)
 			continue;
-		f->own_sync = SYNC_DONE;
-		if (!f->stable)
-			(void)sync_file_range(
-				f->fd, 0, 0,
-				SYNC_FILE_RANGE_WAIT_BEFORE |
-					SYNC_FILE_RANGE_WRITE |
-					SYNC_FILE_RANGE_WAIT_AFTER);
+		f->own_sync = NO_SYNC;
+		if (!f->stable && !wait_for_bytes(job))
+			continue;
 		if (!f->stable || f->nameless)
 			f->own_sync = round_add(r, f->fd);
 	}
 }
 
-static void add_folder(struct round *r, struct mailbox_job *job)
-{
-	struct maildir_file *f = job->file;
-	size_t first = r->count - r->folder_count;
-	int fd;
-
-	for (size_t i = 0; i < r->folder_count; i++)
-		if (strcmp(r->folders[i], job->path) == 0) {
-			f->folder_sync = first + i;
-			return;
-		}
-	fd = mailbox_open_parent(f->final);
-	if (fd < 0) {
-		int error = fd == -EACCES ? mailbox_sync_around(f->final) : fd;
-
-		f->folder_sync = SYNC_DONE;
-		if (error != 0)
-			(void)mailbox_fail(job, error, "sync folder of",
-					   f->final);
-		return;
-	}
-	r->folders[r->folder_count++] = job->path;
-	f->folder_sync = round_add(r, fd);
-}
-
-static void add_folders(struct round *r)
-{
-	LIST_EACH(node, r->jobs)
-	{
-		struct mailbox_job *job =
-			CONTAINER_OF(node, struct mailbox_job, node);
-
-		if (job->action == OUTCOME_SENT && job->file->moved)
-			add_folder(r, job);
-	}
-}
-
 static int error_of(const struct round *r, size_t sync)
 {
-	return sync == SYNC_DONE ? 0 : r->syncs[sync].error;
+	return sync == NO_SYNC ? 0 : r->syncs[sync].error;
 }
 
 static void learn(const struct round *r, struct mailbox_job *job)
@@ -380,48 +434,33 @@ static void learn(const struct round *r, struct mailbox_job *job)
 		f->fd = -1;
 	}
 	if (error != 0) {
-		(void)mailbox_fail(job, error, "sync", f->tmp);
+		(void)mailbox_fail_later(job, error, "sync", f->tmp);
 		return;
 	}
 	error = f->moved ? error_of(r, f->folder_sync) : 0;
 	if (error != 0)
-		(void)mailbox_fail(job, error, "sync folder of", f->final);
-}
-
-static void round_learn(struct round *r)
-{
-	size_t first = r->count - r->folder_count;
-
-	LIST_EACH(node, r->jobs)
-	{
-		struct mailbox_job *job =
-			CONTAINER_OF(node, struct mailbox_job, node);
-
-		if (job->action == OUTCOME_SENT)
-			learn(r, job);
-	}
-	for (size_t i = first; i < r->count; i++)
-		(void)close(r->syncs[i].fd);
+		(void)mailbox_fail_later(job, error, "sync folder of",
+					 f->final);
+	job->done = f->moved && error == 0;
 }
 
 int maildir_round(void *list)
 {
-	struct round r = {.jobs = list};
-	void (*sync)(struct sync_one * ones, size_t count) = sync_many;
+	struct list *jobs = list;
+	struct round r = {.count = 0};
+	size_t count = 0;
 
-	LIST_EACH(node, r.jobs)
-	{
-		struct mailbox_job *job =
-			CONTAINER_OF(node, struct mailbox_job, node);
-
-		sync = job->sync_many;
-		if (job->action == OUTCOME_SENT && job->file->stable)
-			move_to_new(job);
-	}
-	add_files(&r);
-	add_folders(&r);
-	sync(r.syncs, r.count);
-	round_learn(&r);
+	LIST_EACH(node, jobs)
+	count++;
+	assert(count > 0 && count <= MAILDIR_ROUND_MOST);
+	move_files(&r, jobs);
+	add_files(&r, jobs);
+	job_of(jobs->next)->sync_many(r.syncs, r.count);
+	LIST_EACH(node, jobs)
+	if (job_of(node)->action == OUTCOME_SENT)
+		learn(&r, job_of(node));
+	for (size_t i = 0; i < r.folder_count; i++)
+		(void)close(r.syncs[i].fd);
 	return 0;
 }
 

@@ -374,8 +374,9 @@ static void take_back(struct mbox *m, int error)
 
 		if (job->action != OUTCOME_SENT)
 			continue;
-		(void)mailbox_fail(job, cut ? error : -EIO,
-				   cut ? "sync" : "cannot cut back", job->path);
+		(void)mailbox_fail_later(job, error,
+					 cut ? "sync" : "cannot cut back",
+					 job->path);
 	}
 }
 

@@ -103,18 +103,41 @@ static unsigned slots_of(const struct transport *t)
 	return (unsigned)e->maxproc; /* 0: no limit */
 }
 
-/* Local and virtual put into mailboxes together what comes together, and local
- * counts itself how many commands it runs for a recipient: they get more than
- * the limit. */
-static unsigned concurrency_of(const struct transport *t, unsigned limit)
+static bool own_is_set(const struct transport *t, const char *suffix)
+{
+	char name[256];
+
+	(void)snprintf(name, sizeof(name), "%.180s%s", t->name, suffix);
+	return conf_is_set(t->q->env->conf, str_of_c(name));
+}
+
+/* Whether mailboxes may get more than the limit.  Local counts itself what
+ * people rely on it for: commands, and deliveries by other transports.
+ * Virtual's limit was set for its mailboxes, if it was set. */
+static bool is_for_mailboxes(const struct transport *t)
 {
 	const struct master_entry *e = entry_of(t);
 
-	if (e == NULL || limit == 0 || limit > MAILBOX_CONCURRENCY ||
-	    (!str_eq(e->command, STR("local")) &&
-	     !str_eq(e->command, STR("virtual"))))
+	if (e == NULL)
+		return false;
+	return str_eq(e->command, STR("local")) ||
+	       (str_eq(e->command, STR("virtual")) &&
+		!own_is_set(t, "_destination_concurrency_limit") &&
+		!conf_is_set(t->q->env->conf,
+			     STR("default_destination_concurrency_limit")));
+}
+
+/* Local and virtual put into mailboxes together what comes together.  One
+ * destination never has all places of the transport, though. */
+static unsigned concurrency_of(const struct transport *t, unsigned limit)
+{
+	unsigned most = MAILBOX_CONCURRENCY, slots = t->sched.slots;
+
+	if (limit == 0 || !is_for_mailboxes(t))
 		return limit;
-	return MAILBOX_CONCURRENCY;
+	if (slots > 0 && slots / 2 < most)
+		most = slots / 2;
+	return limit > most ? limit : most;
 }
 
 static bool is_deferred(const struct transport *t)

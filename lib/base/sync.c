@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define TOGETHER_MOST ((size_t)128)
+#define ORDERS_MOST ((size_t)128)
 
 /* What makes it possible is slow to give back, so one is kept; 0: none. */
 static _Atomic(aio_context_t) spare;
@@ -22,7 +22,7 @@ static int take_context(aio_context_t *context)
 	*context = atomic_exchange(&spare, 0);
 	if (*context != 0)
 		return 0;
-	return syscall(SYS_io_setup, TOGETHER_MOST, context) < 0 ? -errno : 0;
+	return syscall(SYS_io_setup, ORDERS_MOST, context) < 0 ? -errno : 0;
 }
 
 static void give_context(aio_context_t context)
@@ -56,9 +56,10 @@ static size_t submit(aio_context_t context, struct iocb **all, size_t count)
 	return taken;
 }
 
-static void collect(aio_context_t context, size_t count)
+/* Returns: 0; -errno: the context is none, and what is not answered is lost. */
+static int collect(aio_context_t context, size_t count)
 {
-	struct io_event events[TOGETHER_MOST];
+	struct io_event events[ORDERS_MOST];
 
 	while (count > 0) {
 		long n = syscall(SYS_io_getevents, context, 1L, count, events,
@@ -67,7 +68,7 @@ static void collect(aio_context_t context, size_t count)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return; /* only a context that is none does that */
+			return -errno;
 		for (long i = 0; i < n; i++) {
 			struct sync_one *one =
 				(void *)(uintptr_t)events[i].data;
@@ -76,43 +77,51 @@ static void collect(aio_context_t context, size_t count)
 		}
 		count -= (size_t)n;
 	}
+	return 0;
 }
 
-static void sync_together(aio_context_t context, struct sync_one *ones,
-			  size_t count)
+/* Returns: 0; -errno: the context is of no use any more. */
+static int sync_together(aio_context_t context, struct sync_one *ones,
+			 size_t count)
 {
-	struct iocb orders[TOGETHER_MOST] = {0};
-	struct iocb *all[TOGETHER_MOST];
+	struct iocb orders[ORDERS_MOST] = {0};
+	struct iocb *all[ORDERS_MOST];
 	size_t taken;
+	int error;
 
 	for (size_t i = 0; i < count; i++) {
-		ones[i].error = -EINPROGRESS;
+		ones[i].error = -EIO; /* until it is answered */
 		orders[i].aio_fildes = (uint32_t)ones[i].fd;
 		orders[i].aio_lio_opcode = IOCB_CMD_FSYNC;
 		orders[i].aio_data = (uintptr_t)&ones[i];
 		all[i] = &orders[i];
 	}
 	taken = submit(context, all, count);
-	collect(context, taken);
-	/* Those it did not take, or what is no file that it can sync so. */
-	for (size_t i = 0; i < count; i++)
-		if (i >= taken || ones[i].error == -EINVAL ||
-		    ones[i].error == -EINPROGRESS)
-			sync_alone(&ones[i]);
+	error = collect(context, taken);
+	/* Only what was not even tried: a second fsync tells of no error. */
+	for (size_t i = taken; i < count; i++)
+		sync_alone(&ones[i]);
+	return error;
 }
 
 void sync_many(struct sync_one *ones, size_t count)
 {
 	aio_context_t context = 0;
+	int error = 0;
 
 	if (count < 2 || take_context(&context) != 0) {
 		for (size_t i = 0; i < count; i++)
 			sync_alone(&ones[i]);
 		return;
 	}
-	for (size_t i = 0; i < count; i += TOGETHER_MOST)
-		sync_together(context, ones + i,
-			      count - i < TOGETHER_MOST ? count - i
-							: TOGETHER_MOST);
-	give_context(context);
+	for (size_t i = 0; i < count; i += ORDERS_MOST) {
+		size_t n = count - i < ORDERS_MOST ? count - i : ORDERS_MOST;
+
+		if (sync_together(context, ones + i, n) != 0)
+			error = -EIO;
+	}
+	if (error == 0)
+		give_context(context);
+	else
+		(void)syscall(SYS_io_destroy, context);
 }

@@ -2,7 +2,11 @@
 /* lib/base/sync.h — many files brought to stable storage at once.
  *
  * One fsync() after the other costs a flush of the disk each.  Those that are
- * under way at the same time share them. */
+ * under way at the same time share them.
+ *
+ * The kernel tells of an error in writing back once for each open file.  So
+ * whoever called something that tells (fsync, sync_file_range that waits,
+ * close) must have looked at what it said: these will not say it again. */
 #ifndef BASE_SYNC_H
 #define BASE_SYNC_H
 
