@@ -33,7 +33,6 @@
 #include <unistd.h>
 
 #define FRAMES 12
-#define ORDERS_MOST 128
 
 /* The same numbers are in test_faults.py. */
 enum family {
@@ -229,6 +228,14 @@ static bool is_first_of_partial(void)
 /* ---- files -----------------------------------------------------------------
  */
 
+#define TAKE_ARG(last, to)                                                     \
+	do {                                                                   \
+		va_list args;                                                  \
+		va_start(args, last);                                          \
+		(to) = va_arg(args, __typeof__(to));                           \
+		va_end(args);                                                  \
+	} while (0)
+
 static bool is_creation(int flags)
 {
 	return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
@@ -239,13 +246,8 @@ int open(const char *path, int flags, ...)
 	mode_t mode = 0;
 
 	NEXT(open)
-	if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
-		va_list args;
-
-		va_start(args, flags);
-		mode = va_arg(args, mode_t);
-		va_end(args);
-	}
+	if (is_creation(flags))
+		TAKE_ARG(flags, mode);
 	if (fails_path(is_creation(flags) ? CREATE : OPEN, "open", -1, path))
 		return -1;
 	return real(path, flags, mode);
@@ -256,13 +258,8 @@ int openat(int dir, const char *path, int flags, ...)
 	mode_t mode = 0;
 
 	NEXT(openat)
-	if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
-		va_list args;
-
-		va_start(args, flags);
-		mode = va_arg(args, mode_t);
-		va_end(args);
-	}
+	if (is_creation(flags))
+		TAKE_ARG(flags, mode);
 	if (fails_path(is_creation(flags) ? CREATE : OPEN, "openat", dir, path))
 		return -1;
 	return real(dir, path, flags, mode);
@@ -332,21 +329,11 @@ int syncfs(int fd)
 
 /* Asynchronous fsyncs, of which one or the other comes back failed: its tag
  * travels with a mark. */
-static long submit_marked(long (*real)(long number, ...), long context,
-			  long count, struct iocb **orders)
+static void mark(struct iocb **orders, long count)
 {
-	uint64_t marked[ORDERS_MOST] = {0};
-	long result;
-
-	for (long i = 0; i < count && i < ORDERS_MOST; i++) {
-		marked[i] = fails_fd(SYNC, "io_submit(fsync)",
-				     (int)orders[i]->aio_fildes);
-		orders[i]->aio_data |= marked[i];
-	}
-	result = real(SYS_io_submit, context, count, orders);
-	for (long i = 0; i < count && i < ORDERS_MOST; i++)
-		orders[i]->aio_data &= ~marked[i];
-	return result;
+	for (long i = 0; i < count; i++)
+		orders[i]->aio_data |= (uint64_t)fails_fd(
+			SYNC, "io_submit(fsync)", (int)orders[i]->aio_fildes);
 }
 
 static long collect_marked(long n, struct io_event *events)
@@ -370,7 +357,7 @@ long syscall(long number, ...)
 		a[i] = va_arg(args, long);
 	va_end(args);
 	if (number == SYS_io_submit)
-		return submit_marked(real, a[0], a[1], (struct iocb **)a[2]);
+		mark((struct iocb **)a[2], a[1]);
 	if (number == SYS_io_getevents)
 		return collect_marked(
 			real(number, a[0], a[1], a[2], a[3], a[4]),
@@ -410,13 +397,10 @@ int flock(int fd, int how)
 
 int fcntl(int fd, int what, ...)
 {
-	va_list args;
 	void *arg;
 
 	NEXT(fcntl)
-	va_start(args, what);
-	arg = va_arg(args, void *);
-	va_end(args);
+	TAKE_ARG(what, arg);
 	if (what == F_DUPFD_CLOEXEC && fails_fd(DUP, "fcntl(F_DUPFD)", fd))
 		return -1;
 	if ((what == F_OFD_SETLK || what == F_OFD_SETLKW) &&
