@@ -182,13 +182,15 @@ static int start(struct entry *e, struct worker *w)
 		       0, ends) < 0)
 		return -errno;
 	w->control = ends[0];
+	slots_begin(w->slot);
 	w->pid = launch(e, w->slot, ends[1]);
 	(void)close(ends[1]);
 	if (w->pid < 0) {
+		slots_end(w->slot);
 		(void)close(ends[0]);
 		return w->pid;
 	}
-	slots_begin(w->slot, w->pid);
+	slots_began(w->slot, w->pid);
 	list_append(&e->workers, &w->node);
 	e->used = true;
 	stats_add(STAT_master_workers_started, 1);

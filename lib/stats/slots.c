@@ -67,16 +67,20 @@ void slots_name(unsigned service, const char *name, unsigned limit)
 	atomic_store(&s->limit, limit);
 }
 
-void slots_begin(unsigned slot, int pid)
+void slots_begin(unsigned slot)
 {
 	struct stats_service *s = service_of(slot);
 	uint32_t needed = slot % SLOTS_WORKERS + 1;
 
 	atomic_store(&cell_of(slot)->sessions, 0);
 	atomic_store(&cell_of(slot)->total, 0);
-	atomic_store(&cell_of(slot)->pid, pid);
 	if (atomic_load(&s->used) < needed)
 		atomic_store(&s->used, needed);
+}
+
+void slots_began(unsigned slot, int pid)
+{
+	atomic_store(&cell_of(slot)->pid, pid);
 }
 
 void slots_end(unsigned slot)

@@ -39,8 +39,12 @@ bool slots_full(unsigned slot, unsigned limit);
 /* Name service `service` ("smtp inet") and its limit.  An empty name: gone. */
 void slots_name(unsigned service, const char *name, unsigned limit);
 
-/* A worker with this pid begins in `slot`; or its process has ended. */
-void slots_begin(unsigned slot, int pid);
+/* A worker is about to begin in `slot`: call this before its process is made,
+ * which may count sessions before its maker runs again. */
+void slots_begin(unsigned slot);
+/* It has this pid. */
+void slots_began(unsigned slot, int pid);
+/* Its process has ended, or could not be made. */
 void slots_end(unsigned slot);
 
 struct slots_service {

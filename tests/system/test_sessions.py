@@ -1,8 +1,10 @@
 """Many sessions at once, idle and busy."""
 import pathlib
 import re
+import shutil
 import smtplib
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -84,3 +86,35 @@ def test_stop_lets_a_session_go_with_421(instance):
     s.close()
     assert not harness.listening(instance.ports["smtp"])
     assert instance.processes() == {}
+
+
+def test_a_worker_that_overtakes_master_keeps_its_count(instance):
+    """On a busy machine master may come back from the fork when the new process has taken sessions already."""
+    if shutil.which("strace") is None:
+        pytest.skip("SKIP: needs strace, to hold master up")
+    instance.start()
+    port = instance.ports["submission"]
+    harness.wait_until("the others to run", lambda: {"pickup", "qmgr", "smtpd"} <= {
+        pathlib.Path(line.split(" ")[0]).name for line in instance.processes().values()})
+    master = next(pid for pid, line in instance.processes().items() if line.split(" ")[0].endswith("/master"))
+    forks = "clone,clone3,fork,vfork"
+    held = subprocess.Popen(["strace", "-p", str(master), "-e", "trace=" + forks, "-e", "inject=%s:delay_exit=60000000" % forks],
+                            stderr=subprocess.PIPE, text=True)
+    try:
+        if "attached" not in held.stderr.readline():
+            pytest.skip("SKIP: strace may not attach to another process here")
+        first = socket.create_connection(("127.0.0.1", port), timeout=20)
+        assert first.recv(200).startswith(b"220 ")
+        assert "(DELAYED)" in held.stderr.readline()
+    finally:
+        held.terminate()
+        held.communicate(timeout=20)
+
+    def row(sessions):
+        return lambda: re.search(r":%d +1 +%d +100 +1\n" % (port, sessions), instance.malote("status").stdout)
+    harness.wait_until("master to know the process, with its session", row(1))
+    with first:
+        first.sendall(b"QUIT\r\n")
+        assert first.recv(200).startswith(b"221 ")
+    harness.wait_until("the session to end", row(0))
+    harness.dialogue(port, ["QUIT"])

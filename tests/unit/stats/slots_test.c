@@ -13,10 +13,13 @@ enum { SERVICE = 5, FIRST = SERVICE * SLOTS_WORKERS, OTHER = FIRST + 1 };
 static void the_limit_is_the_services(void **state)
 {
 	slots_name(SERVICE, "smtp", 3);
-	slots_begin(FIRST, 100);
-	slots_begin(OTHER, 101);
+	slots_begin(FIRST);
+	slots_began(FIRST, 100);
+	slots_begin(OTHER);
 	assert_true(slots_take(FIRST, 3));
 	assert_true(slots_take(OTHER, 3));
+	/* it runs before its maker does */
+	slots_began(OTHER, 101);
 	assert_false(slots_full(FIRST, 3));
 	assert_true(slots_take(OTHER, 3));
 	assert_true(slots_full(FIRST, 3));
