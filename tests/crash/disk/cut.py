@@ -117,7 +117,7 @@ def drain(instance, look, owed):
 
 
 def tell(instance, left):
-    """What may explain that messages are not where they should be: the log, and what each process is at."""
+    """What may explain that messages are not where they should be: the log, what each process is at, and who has how many sessions."""
     lines = instance.log().splitlines()
     ids = [m["queue_id"] for m in left]
     about = [line for line in lines if any(i in line for i in ids) or re.search(r"warning|error|fatal|panic", line)]
@@ -128,6 +128,7 @@ def tell(instance, left):
             at.append("%d %s: %s" % (pid, command, " ".join(threads)))
         except OSError:
             continue
+    at += instance.malote("status", check=False).stdout.splitlines()
     return "\n".join(about[-40:] + ["..."] + lines[-20:] + at)
 
 
