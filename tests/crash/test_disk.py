@@ -54,11 +54,31 @@ def disk(folder):
         return place
     yield make
     for place in reversed(mounted):
-        if not os.path.ismount(place):
-            continue
-        # The processes of an instance may need a moment to end.
-        harness.wait_until("%s to be unmounted" % place,
-                           lambda: subprocess.run(["umount", place], capture_output=True).returncode == 0, 20, 0.2)
+        if os.path.ismount(place):
+            unmount(place)
+
+
+def unmount(place):
+    """The processes of an instance may need a moment to end, and those that have mounts of their own keep the file
+    system in use, with all that it remembers, when it can be seen here no more."""
+    device = os.stat(place).st_dev
+    backing = pathlib.Path("/sys/dev/block/%d:%d/loop/backing_file" % (os.major(device), os.minor(device)))
+
+    def file():
+        try:
+            return backing.read_text()
+        except OSError:
+            return None
+    before = file()
+    harness.wait_until("%s to be unmounted" % place,
+                       lambda: subprocess.run(["umount", place], capture_output=True).returncode == 0, 20, 0.2)
+    harness.wait_until("the disk of %s to be free" % place, lambda: before is None or file() != before, 20)
+
+
+def repair_and_mount(image, place):
+    repair = subprocess.run(["e2fsck", "-p", "-f", image], capture_output=True, text=True)
+    assert repair.returncode in (0, 1), repair
+    call("mount", "-o", "loop", image, place)
 
 
 def fill(place):
@@ -202,12 +222,8 @@ def test_becomes_read_only(disk, instance, closing, folder, capsys):
     assert "Read-only file system" in instance.log()
     assert workers(instance) >= before, instance.log()[-3000:]
     instance.stop()
-    harness.wait_until("%s to be unmounted" % spool,
-                       lambda: subprocess.run(["umount", spool], capture_output=True).returncode == 0, 20, 0.2)
-    image = folder / "ext4-0.img"
-    repair = subprocess.run(["e2fsck", "-p", "-f", image], capture_output=True, text=True)
-    assert repair.returncode in (0, 1), repair
-    call("mount", "-o", "loop", image, spool)
+    unmount(spool)
+    repair_and_mount(folder / "ext4-0.img", spool)
     sink.rules.clear()
     instance.start()
     all_delivered(instance, load, sink)
