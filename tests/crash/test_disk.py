@@ -30,21 +30,21 @@ def call(*argv):
 
 @pytest.fixture
 def disk(folder):
-    """disk(kind, bytes, place): a file system of that size at `place`.  Ask for it before the instance, which
-    then ends first."""
+    """disk(kind, bytes, place): a file system of that size at `place`; `image`: the file that it lies in; `options`: for
+    mkfs.  Ask for it before the instance, which then ends first."""
     mounted = []
 
-    def make(kind, size, place):
+    def make(kind, size, place, image=None, options=()):
         place.mkdir(parents=True, exist_ok=True)
         before = place.stat()
         try:
             if kind == "tmpfs":
                 call("mount", "-t", "tmpfs", "-o", "size=%d" % size, "tmpfs", place)
             else:
-                image = folder / ("%s-%d.img" % (kind, len(mounted)))
+                image = image or folder / ("%s-%d.img" % (kind, len(mounted)))
                 with open(image, "wb") as f:
                     f.truncate(size)
-                call("mkfs." + kind, "-q", *(["-F"] if kind == "ext4" else ["-f"]), image)
+                call("mkfs." + kind, "-q", *(["-F"] if kind == "ext4" else ["-f"]), *options, image)
                 call("mount", "-o", "loop", image, place)
         except (harness.Trouble, OSError) as trouble:
             pytest.skip("no %s on a loop device here: %s" % (kind, trouble))
@@ -420,3 +420,198 @@ def test_odd_maildirs_in_a_round_with_others(instance, folder):
     assert sum(map(len, there.values())) == 55
     assert (boxes / "odd" / "new").read_text() == "a file"
     assert not [p for n in names for p in (boxes / n / "tmp").iterdir()]
+
+
+# ---- a disk that promised too much ----
+
+class ThinDisk:
+    """An ext4 that believes to have room, on storage that has none left: write() succeeds, and what is written back
+    later is lost, which the kernel tells each open file once.  Only file data is hit: all that the file system needs
+    for itself has its place."""
+
+    def __init__(self, disk, folder, place, size=64 << 20):
+        self.place, self.size, self.pool = place, size, disk("tmpfs", size + (8 << 20), folder / "pool")
+        self.image = self.pool / "image"
+        disk("ext4", size, place, self.image, ["-b", "4096", "-J", "size=16", "-E", "lazy_itable_init=0"])
+        self.be_honest()
+        with open(self.image, "r+b") as f:  # mkfs leaves holes where it writes zeros
+            os.posix_fallocate(f.fileno(), 0, size)
+
+    def be_honest(self):
+        """Where the storage takes a part of what it is given at a time, loop(4) says that it took all; so a page at
+        a time."""
+        device = os.stat(self.place).st_dev
+        try:
+            pathlib.Path("/sys/dev/block/%d:%d/queue/max_sectors_kb" % (os.major(device), os.minor(device))).write_text("4")
+        except OSError as error:
+            pytest.skip("a loop device cannot be told to write a page at a time: %s" % error)
+
+    def mount_again(self):
+        """Nothing is remembered from before."""
+        unmount(self.place)
+        repair_and_mount(self.image, self.place)
+        self.be_honest()
+
+    def run_out(self, spare=0):
+        """Take away what is not in use, but for so many bytes.  What the file system needs for itself gets its place
+        before."""
+        self.refill()
+        subprocess.run(["sync", "-f", self.place], capture_output=True)  # tells of earlier errors
+        call("fstrim", self.place)
+        room = os.statvfs(self.pool)
+        self.resize((room.f_blocks - room.f_bfree) * room.f_frsize + spare)
+
+    def refill(self):
+        self.resize(self.size + (8 << 20))
+
+    def resize(self, size):
+        call("mount", "-o", "remount,size=%d" % size, self.pool)
+
+
+class Sent:
+    """Messages by their tags: to whom, and what they are called in the log."""
+
+    def __init__(self, instance):
+        self.instance, self.to, self.id = instance, {}, {}
+
+    def connect(self):
+        self.client = smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=30)
+        self.client.ehlo()
+
+    def send(self, tag, recipient, size):
+        self.client.mail("eva@far.test")
+        self.client.rcpt(recipient)
+        code, text = self.client.data(orders.message(tag, size))
+        assert code == 250, (code, text)
+        self.to[tag], self.id[tag] = recipient, text.decode().split()[-1]
+
+    def outcomes(self):
+        """tag -> (dsn, status, text), when all have one."""
+        def found():
+            lines = {m[0]: m[1:] for m in re.findall(r" (\w+): to=<.* dsn=(\S+), status=(\w+) \((.*)\)", self.instance.log())}
+            return {tag: lines[i] for tag, i in self.id.items()} if set(self.id.values()) <= set(lines) else None
+        return harness.wait_until("all to have been tried", found, 40, 0.1)
+
+
+class ThinBoxes:
+    """Maildirs and an mbox of virtual's and of local's below one place."""
+    USERS = ["games", "man", "lp", "news", "uucp"]
+    VIRTUAL = ["dir%d" % n for n in range(5)]
+    OWNERS = {**{name: "nobody" for name in VIRTUAL}, **{name: name for name in USERS}}
+    # What one target after the other gets is for these, in turn.
+    TARGETS = [["dir0@example.test"], [name + "@example.test" for name in VIRTUAL], ["box@example.test"],
+               ["games@mail.example.test"], [name + "@mail.example.test" for name in USERS], ["file@mail.example.test"]]
+
+    def __init__(self, instance, place):
+        self.place, self.all = place, sorted({r for target in self.TARGETS for r in target})
+        place.chmod(0o1777)
+        for name, owner in self.OWNERS.items():
+            for part in ("", "tmp", "new", "cur"):
+                path = place / name / part
+                path.mkdir(exist_ok=True)
+                os.chown(path, pwd.getpwnam(owner).pw_uid, -1)
+                files = [path / ("%0100d" % n) for n in range(150)]  # so that the folder need not grow
+                for file in files if part else []:
+                    file.touch()
+                for file in files if part else []:
+                    file.unlink()
+        instance.set(virtual_mailbox_domains="example.test", virtual_mailbox_base=place, virtual_uid_maps="static:65534",
+                     virtual_gid_maps="static:65534", virtual_minimum_uid="1", virtual_alias_maps="",
+                     virtual_mailbox_maps="inline:{ %s { box@example.test = box } }" % " ".join(
+                         "{ %s@example.test = %s/ }" % (name, name) for name in self.VIRTUAL),
+                     mail_spool_directory="%s/" % place, malote_delivery_process_idle="600s",
+                     minimal_backoff_time="1h", maximal_backoff_time="1h", queue_run_delay="1h")
+        instance.aliases("file: %s\n" % (place / "file"))
+
+    def look(self):
+        """(recipient -> tags of what is whole, what is not)"""
+        arrived, broken = {}, []
+        for recipient in self.all:
+            path = self.place / recipient.split("@")[0]
+            texts = [p.read_bytes() for p in (path / "new").iterdir()] if path.is_dir() else \
+                [part for part in re.split(rb"(?:^|\n\n)From [^\n]+\n", path.read_bytes()) if part]
+            arrived[recipient] = []
+            for text in texts:
+                try:
+                    arrived[recipient] += orders.whole_tags([text])
+                except AssertionError as error:
+                    broken.append("%s: %s" % (path.name, error))
+        return arrived, broken
+
+    def processes(self, instance):
+        uids = {pwd.getpwnam(owner).pw_uid for owner in self.OWNERS.values()}
+        return [pid for pid, line in instance.processes().items()
+                if re.match(r"\S*(local|virtual)( |$)", line) and os.stat("/proc/%d" % pid).st_uid in uids]
+
+
+def send_alone(mail, name, size):
+    for kind, recipients in enumerate(ThinBoxes.TARGETS):
+        mail.send("f-%s-%d-%d" % (name, kind, size), recipients[-1], size)
+        mail.outcomes()
+
+
+def send_together(instance, mail, boxes, name, sizes):
+    """30 to each target, which wait for its process together."""
+    processes = boxes.processes(instance)
+    assert len(processes) > len(boxes.USERS)
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for number in range(30):
+            for kind, recipients in enumerate(boxes.TARGETS):
+                mail.send("f-%s-%d-%d" % (name, kind, number), recipients[number % len(recipients)], sizes[number % len(sizes)])
+    finally:
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+    mail.outcomes()
+
+
+def test_write_back_fails(disk, folder, instance, capsys):
+    """What the disk lost was not delivered: by local and virtual, to maildirs and mboxes, alone and together."""
+    thin = ThinDisk(disk, folder, folder / "boxes")
+    boxes, mail = ThinBoxes(instance, thin.place), Sent(instance)
+    instance.start()
+    mail.connect()
+    for recipient in boxes.all:
+        mail.send("f-first-" + recipient.split("@")[0], recipient, 3000)
+    assert {o[1] for o in mail.outcomes().values()} == {"sent"}
+    instance.stop()
+    thin.mount_again()  # nor does it keep room for files that may grow
+    thin.run_out()
+    instance.start()
+    mail.connect()
+    send_alone(mail, "alone", 2000)
+    thin.run_out(spare=100 << 10)  # for a third of one
+    send_alone(mail, "alone", 300000)
+    thin.run_out()
+    send_together(instance, mail, boxes, "mixed", [2000, 300000, 30000])
+    thin.run_out(spare=320 << 10)  # for half of them
+    send_together(instance, mail, boxes, "small", [2000])
+    thin.run_out(spare=8 << 20)
+    for size in (2000, 300000):
+        send_alone(mail, "later", size)
+    outcomes = mail.outcomes()
+    instance.stop()
+    thin.refill()
+    thin.mount_again()
+    sent = {tag for tag, (dsn, status, text) in outcomes.items() if status == "sent"}
+    waiting = {tag: (dsn, status, text.rsplit(": ", 1)[1]) for tag, (dsn, status, text) in outcomes.items() if status != "sent"}
+    arrived, broken = boxes.look()
+    lost = sorted(tag for tag in sent if tag not in arrived[mail.to[tag]])
+    assert not lost, "%d of %d that were delivered are not there: %s" % (len(lost), len(sent), lost)
+    assert not broken, broken
+    assert set(waiting.values()) <= {("4.3.1", "deferred", "No space left on device"), ("4.3.0", "deferred", "Input/output error")}
+
+    def some(tags, *names):
+        return [tag for tag in tags if tag.split("-")[1] in names]
+    assert not some(sent, "alone") and some(waiting, "mixed") and some(sent, "small") and some(waiting, "small") and not some(waiting, "later")
+    assert not [p for name in boxes.OWNERS for p in (thin.place / name / "tmp").iterdir()]
+    instance.start()
+    instance.run("postqueue", "-f")
+    instance.wait_empty(60)
+    arrived, broken = boxes.look()
+    missing = sorted(tag for tag, recipient in mail.to.items() if tag not in arrived[recipient])
+    assert not missing and not broken, (missing, broken)
+    with capsys.disabled():
+        print("\nwrite-back fails: %d messages, at first %d delivered and %d deferred; lost 0, %d twice" % (
+            len(mail.to), len(sent), len(waiting), sum(map(len, arrived.values())) - len(mail.to)))
