@@ -40,11 +40,13 @@ def mbox_of(instance):
 
 def taken_by_fsck(instance, missing, cast_out, repaired):
     """What of the missing e2fsck took away, where the README says that it must be expected: bytes of an mbox that has grown
-    since its size was written; files whose directory was being split, which are in lost+found."""
+    since its size was written; files whose directory was being split, or has the inode of a file that was just removed,
+    which are in lost+found or in a directory with a file's name."""
     box = instance.dir / "mail" / "rui.mbox"
     inode = box.stat().st_ino if box.exists() else 0
     cleared = re.search(r"^Inode %d, end of extent exceeds allowed value" % inode, repaired, re.M)
-    broken = re.search(r"^(Directory inode \d+, block #\d+, offset \d+: directory corrupted|Problem in HTREE directory inode)", repaired, re.M)
+    broken = re.search(r"^(Directory inode \d+, block #\d+, offset \d+: directory corrupted|Problem in HTREE directory inode|"
+                       r"Entry '[^']*' in \S+ \(\d+\) is a link to directory )", repaired, re.M)
     return {(tag, place) for tag, place in missing if (cleared and place == "rui") or (broken and tag in cast_out)}
 
 
@@ -144,6 +146,9 @@ def main():
     torn_at = len(mbox_of(instance))
     (instance.dir / "log" / "mail.log").write_text("")
     cast_out = tags_in(work / "mnt" / "lost+found")
+    for folder in instance.spool.glob("*/*"):
+        if folder.is_dir() and len(folder.name) > 2:  # longer than those of hashed queues
+            cast_out |= tags_in(folder)
     sinks = [harness.Sink(port=told["sink"]), harness.Sink(port=told["dead"])]
     owed = owed_at(told, at)
 

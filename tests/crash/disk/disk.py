@@ -60,8 +60,9 @@ class Disk:
     def close(self):
         if self.position_file is not None:
             os.close(self.position_file)
-        if self.mounted:
-            run("umount", self.work / "mnt")
+        if self.mounted:  # processes that are just ending may still use it
+            harness.wait_until("nobody to use the disk", lambda: subprocess.run(
+                ["umount", str(self.work / "mnt")], capture_output=True, timeout=60).returncode == 0)
         if self.loop:
             run("losetup", "-d", self.loop)
         harness.wait_until("the disk to be free", lambda: subprocess.run(
