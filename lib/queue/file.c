@@ -218,14 +218,14 @@ int queue_file_move(struct queue *q, enum queue_name from, enum queue_name to,
 	return queue_rename(q, q->dirs[from], old, q->dirs[to], new, false);
 }
 
-/* Whether both names are there for the same file. */
+/* Whether both names are there for the same file, and are two. */
 static bool is_same(int from, const char *old, int to, const char *new)
 {
 	struct stat a, b;
 
 	return fstatat(from, old, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       fstatat(to, new, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_nlink > 1;
 }
 
 /* Without a journal a file system writes the old name's directory and the new
@@ -233,16 +233,20 @@ static bool is_same(int from, const char *old, int to, const char *new)
 static int move_by_link(const struct queue *q, int from, const char *old,
 			int to, const char *new, bool fresh)
 {
-	int error = linkat(from, old, to, new, 0) == 0 ? 0 : -errno;
-	bool made = error == 0;
+	int error;
+	bool made;
 
-	if (error == -EEXIST && !fresh) {
-		/* Both names came back; or it is another file. */
-		error = 0;
-		if (!is_same(from, old, to, new) &&
-		    renameat(from, old, to, new) < 0)
-			return -errno;
-	}
+	if (from == to && strcmp(old, new) == 0)
+		return 0; /* it would be unlinked below */
+	error = linkat(from, old, to, new, 0) == 0 ? 0 : -errno;
+	made = error == 0;
+	if (error == -EEXIST && !fresh && !is_same(from, old, to, new))
+		/* It is another file, which gives way. */
+		return renameat(from, old, to, new) == 0
+			       ? queue_sync_name(q, to, new)
+			       : -errno;
+	if (error == -EEXIST && !fresh)
+		error = 0; /* both names came back */
 	if (error == 0)
 		error = queue_sync_name(q, to, new);
 	if (error != 0) {

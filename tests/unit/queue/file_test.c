@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "in_spool.h"
+#include "queue/inside.h"
 
 static struct queue *queue;
 
@@ -336,6 +337,38 @@ static void a_second_name_of_the_queues_owner_is_no_harm(void **state)
 	assert_int_equal(unlink(other), 0);
 }
 
+/* Moved to where it is, as by postsuper -r, with and without a journal below.
+ */
+static void a_file_stays_where_it_is(void **state)
+{
+	char path[160];
+
+	(void)snprintf(path, sizeof(path), "%s/incoming/CCCCCCCC", spool);
+	for (int i = 0; i < 2; i++) {
+		int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+		assert_true(fd >= 0);
+		(void)close(fd);
+		queue->sync_moves = i > 0;
+		assert_int_equal(queue_file_move(queue, QUEUE_INCOMING,
+						 QUEUE_INCOMING,
+						 STR("CCCCCCCC")),
+				 0);
+		assert_int_equal(access(path, F_OK), 0);
+		assert_int_equal(queue_file_move(queue, QUEUE_INCOMING,
+						 QUEUE_HOLD, STR("CCCCCCCC")),
+				 0);
+		assert_int_equal(access(path, F_OK), -1);
+		assert_int_equal(queue_file_move(queue, QUEUE_HOLD,
+						 QUEUE_INCOMING,
+						 STR("CCCCCCCC")),
+				 0);
+		assert_int_equal(access(path, F_OK), 0);
+		assert_int_equal(unlink(path), 0);
+	}
+	queue->sync_moves = false;
+}
+
 /* postsuper is run by root while the queue manager is away. */
 static void what_root_makes_is_the_mail_owners(void **state)
 {
@@ -378,6 +411,7 @@ int main(void)
 		cmocka_unit_test(a_file_in_the_wrong_place_is_put_right),
 		cmocka_unit_test(a_link_or_a_foreign_name_is_not_opened),
 		cmocka_unit_test(a_second_name_of_the_queues_owner_is_no_harm),
+		cmocka_unit_test(a_file_stays_where_it_is),
 		cmocka_unit_test(what_root_makes_is_the_mail_owners),
 	};
 
