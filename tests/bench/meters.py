@@ -1,5 +1,6 @@
 """What a server takes: CPU, memory, flushes, system calls.  Of all its processes, those that have
 ended too."""
+import contextlib
 import os
 import pathlib
 import re
@@ -51,20 +52,16 @@ class Group:
         return int(fields["user_usec"]) / 1e6, int(fields["system_usec"]) / 1e6
 
     def close(self):
-        for _ in range(100):
-            pids = self.pids()
-            if not pids:
-                break
-            for pid in pids:  # in a group of our own: ours
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+        """Kill what is left, and remove the group; a process that is just ending still keeps it."""
+        for _ in range(200):
+            try:
+                self.path.rmdir()
+                return
+            except OSError:
+                for pid in self.pids():  # in a group of our own: ours
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
-        try:
-            self.path.rmdir()
-        except OSError:
-            pass
 
 
 class Tree:
