@@ -3,7 +3,8 @@
  *
  * The name service may ask the network, and its modules want more stack than a
  * fiber has, so questions go to the thread pool; names that were found are
- * remembered for some seconds. */
+ * remembered for some seconds, and that there is none for one: an address is
+ * asked for whole, and then without its domain. */
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -22,18 +23,20 @@
 #define NAME_MAX_BYTES 256u
 #define RECORD_MAX ((size_t)1 << 20)
 #define KEEP_MS 5000
-#define KEPT 64u
+#define KEEP_ABSENT_MS 1000
+#define KEPT 1024u
 
 struct kept {
-	char name[64]; /* "": nothing here */
+	enum table_answer answer;
 	struct buf value;
 	int64_t until;
+	char name[]; /* what was asked for */
 };
 
 struct unix_table {
 	struct table base;
 	bool groups;
-	struct kept kept[KEPT];
+	struct kept *kept[KEPT]; /* at its name's place; NULL: nothing */
 };
 
 struct question {
@@ -126,19 +129,48 @@ static int ask_system(void *arg)
 	return 0;
 }
 
+static void forget(struct kept **place)
+{
+	if (*place == NULL)
+		return;
+	buf_release(&(*place)->value);
+	free(*place);
+	*place = NULL;
+}
+
+/* Takes: *value. */
+static void keep(struct kept **place, struct str key, enum table_answer answer,
+		 struct buf *value)
+{
+	struct kept *kept = malloc(sizeof(*kept) + key.n + 1);
+
+	forget(place);
+	if (kept == NULL)
+		return;
+	kept->value = *value;
+	*value = BUF_INIT(0);
+	kept->answer = answer;
+	kept->until = clock_deadline(answer == TABLE_FOUND ? KEEP_MS
+							   : KEEP_ABSENT_MS);
+	memcpy(kept->name, key.p, key.n);
+	kept->name[key.n] = '\0';
+	*place = kept;
+}
+
 static enum table_answer unix_ask(struct table *t, struct str key,
 				  struct buf *value)
 {
 	struct unix_table *u = unix_of(t);
-	struct kept *kept = &u->kept[crc32c(0, key) % KEPT];
+	struct kept **kept = &u->kept[crc32c(0, key) % KEPT];
 	struct question q = {.groups = u->groups,
 			     .value = BUF_INIT(RECORD_MAX)};
 
 	if (key.n == 0 || !str_to_c(key, q.name, sizeof(q.name)))
 		return TABLE_ABSENT;
-	if (str_eq(key, str_of_c(kept->name)) && clock_now() < kept->until) {
-		buf_put(value, buf_str(&kept->value));
-		return TABLE_FOUND;
+	if (*kept != NULL && str_eq(key, str_of_c((*kept)->name)) &&
+	    clock_now() < (*kept)->until) {
+		buf_put(value, buf_str(&(*kept)->value));
+		return (*kept)->answer;
 	}
 	offload(ask_system, &q);
 	/* A jail without a user list knows nobody. */
@@ -150,15 +182,10 @@ static enum table_answer unix_ask(struct table *t, struct str key,
 	if (q.answer == TABLE_LATER)
 		log_warning(STR_FMT ": lookup of \"%s\" failed: %s",
 			    STR_ARG(t->spec), q.name, strerror(q.error));
-	if (q.answer == TABLE_FOUND) {
+	if (q.answer == TABLE_FOUND)
 		buf_put(value, buf_str(&q.value));
-		buf_release(&kept->value);
-		kept->value = q.value;
-		q.value = BUF_INIT(0);
-		kept->until = clock_deadline(KEEP_MS);
-		if (!str_to_c(key, kept->name, sizeof(kept->name)))
-			kept->name[0] = '\0';
-	}
+	if (q.answer != TABLE_LATER)
+		keep(kept, key, q.answer, &q.value);
 	buf_release(&q.value);
 	return q.answer;
 }
@@ -168,7 +195,7 @@ static void unix_close(struct table *t)
 	struct unix_table *u = unix_of(t);
 
 	for (size_t i = 0; i < KEPT; i++)
-		buf_release(&u->kept[i].value);
+		forget(&u->kept[i]);
 }
 
 const struct table_type table_type_unix = {
