@@ -19,6 +19,7 @@
 struct maps;
 struct pipe_attributes;
 struct site;
+struct table;
 
 enum agent_kind {
 	AGENT_LOCAL,
@@ -40,6 +41,7 @@ struct agent {
 	struct nursery_who
 		default_who; /* default_privs; uid 0: there is none */
 	/* local */
+	struct table *users;
 	struct maps *aliases;
 	struct maps *command_maps;
 	struct maps *transport_maps;

@@ -9,12 +9,17 @@
 static const struct table_opts strict = {.fold_key = true,
 					 .no_substitution = true};
 
+static const struct table_opts as_they_are = {.fold_key = false};
+
 static int open_local(struct agent *a, struct why *why)
 {
 	const struct local_params *p = a->params;
-	int error = maps_open("alias_maps", a->common->alias_maps, &strict,
-			      &a->aliases, why);
+	int error = table_open(STR("unix:passwd.byname"), &as_they_are,
+			       &a->users, why);
 
+	if (error == 0)
+		error = maps_open("alias_maps", a->common->alias_maps, &strict,
+				  &a->aliases, why);
 	if (error == 0)
 		error = maps_open("mailbox_command_maps",
 				  p->mailbox_command_maps, &strict,

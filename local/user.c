@@ -3,7 +3,6 @@
 #include "local/user.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +14,8 @@
 #include "local/content.h"
 #include "local/params.h"
 #include "mail/address.h"
-#include "rt/loop.h"
 #include "table/site.h"
+#include "table/table.h"
 
 #define ROOM ((size_t)64 * 1024)
 #define VARIABLES_MOST 64
@@ -24,62 +23,70 @@
 
 /* ---- the password file --------------------------------------------------- */
 
-struct lookup {
-	char name[256];
-	struct passwd pw;
-	struct passwd *found;
-	char *room;
-};
-
-/* For offload(). */
-static int look_up(void *arg)
+/* Cut off what is before the first colon, or after the last one.
+ * Returns: false when there is none. */
+static bool cut_first(struct str *record, struct str *field)
 {
-	struct lookup *l = arg;
-	int error;
+	size_t colon = str_find_byte(*record, ':');
 
-	do
-		error = getpwnam_r(l->name, &l->pw, l->room, ROOM, &l->found);
-	while (error == EINTR);
-	/* getpwnam_r() has several ways to say that there is no such user. */
-	if (error == ENOENT || error == ESRCH || error == EBADF ||
-	    error == EPERM)
-		error = 0;
-	return -error;
+	*field = str_first(*record, colon);
+	*record = str_after(*record, field->n + 1);
+	return colon != SIZE_MAX;
 }
 
-static int keep_user(struct delivery *d, const struct passwd *pw,
-		     struct user *out)
+static bool cut_last(struct str *record, struct str *field)
 {
-	out->name = arena_str(d->arena, str_of_c(pw->pw_name));
-	out->home = arena_str(d->arena, str_of_c(pw->pw_dir));
-	out->shell = arena_str(d->arena, str_of_c(pw->pw_shell));
-	out->who = (struct nursery_who){pw->pw_uid, pw->pw_gid, false};
-	if (pw->pw_uid == 0) /* nothing is done as root */
-		out->who = d->agent->default_who;
-	if (out->name.p == NULL || out->home.p == NULL || out->shell.p == NULL)
+	size_t colon = str_find_last_byte(*record, ':');
+
+	if (colon == SIZE_MAX)
+		return false;
+	*field = str_after(*record, colon + 1);
+	*record = str_first(*record, colon);
+	return true;
+}
+
+/* name:password:uid:gid:gecos:home:shell.  A directory's gecos may have what
+ * it likes. */
+static bool read_record(struct str record, struct user *out)
+{
+	struct str password, uid_text, gid_text;
+	uint64_t uid, gid;
+
+	if (!cut_first(&record, &out->name) || !cut_first(&record, &password) ||
+	    !cut_first(&record, &uid_text) || !cut_first(&record, &gid_text) ||
+	    !cut_last(&record, &out->shell) || !cut_last(&record, &out->home) ||
+	    !str_to_u64(uid_text, UINT32_MAX, &uid) ||
+	    !str_to_u64(gid_text, UINT32_MAX, &gid))
+		return false;
+	out->who = (struct nursery_who){(uid_t)uid, (gid_t)gid, false};
+	return true;
+}
+
+static int keep_user(struct delivery *d, struct str record, struct user *out)
+{
+	record = arena_str(d->arena, record);
+	if (record.p == NULL)
 		return -ENOMEM;
+	if (!read_record(record, out))
+		return -EINVAL;
+	if (out->who.uid == 0) /* nothing is done as root */
+		out->who = d->agent->default_who;
 	return 1;
 }
 
 int user_find(struct delivery *d, struct str name, struct user *out)
 {
-	struct lookup *l;
-	int error;
+	BUF_SCOPED record = BUF_INIT(TABLE_VALUE_MAX);
 
-	l = calloc(1, sizeof(*l));
-	if (l == NULL)
-		return -ENOMEM;
-	if (!str_to_c(name, l->name, sizeof(l->name)) || name.n == 0) {
-		free(l);
-		return 0; /* no user can be called so */
+	switch (table_ask(d->agent->users, name, &record)) {
+	case TABLE_FOUND:
+		return keep_user(d, buf_str(&record), out);
+	case TABLE_ABSENT:
+		return 0;
+	case TABLE_LATER:
+		break;
 	}
-	l->room = malloc(ROOM);
-	error = l->room == NULL ? -ENOMEM : offload(look_up, l);
-	if (error == 0 && l->found != NULL)
-		error = keep_user(d, l->found, out);
-	free(l->room);
-	free(l);
-	return error;
+	return -EAGAIN;
 }
 
 int user_parts(struct delivery *d, struct local_parts *parts)
