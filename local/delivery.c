@@ -153,11 +153,13 @@ static void say_mailbox(struct delivery *d, const struct mailbox_order *o,
 	delivery_say_result(d, r, buf_str(&done), buf_str(&prefix));
 }
 
-void delivery_to_mailbox(struct delivery *d, const struct mailbox_order *o)
+/* Have the message put there, after `forward` if that is a task.
+ * Returns: as delivery_forward_or_mailbox(). */
+static bool deliver(struct delivery *d, const struct mailbox_order *o,
+		    const struct task *forward, struct task_result *result)
 {
 	BUF_SCOPED head = BUF_INIT(HEAD_MAX);
 	bool maildir = str_ends(o->path, STR("/"));
-	struct task_result result;
 	struct task t = {
 		.kind = maildir ? TASK_MAILDIR : TASK_MBOX,
 		.flags = o->flags,
@@ -171,13 +173,38 @@ void delivery_to_mailbox(struct delivery *d, const struct mailbox_order *o)
 
 	if (!maildir)
 		t.flags |= CONTENT_QUOTE_FROM | CONTENT_BLANK_END;
+	if (forward != NULL) {
+		t.flags |= TASK_FORWARD_FIRST | forward->flags;
+		t.words = forward->words;
+		t.word_count = forward->word_count;
+		t.directory = forward->directory;
+	}
 	put_head(d, o, !maildir, &head);
 	t.head = buf_str(&head);
 	if (head.failed) {
 		delivery_say(d, OUTCOME_DEFERRED, STR("4.3.0"),
 			     "out of memory");
-		return;
+		return true;
 	}
-	delivery_do(d, &o->who, &t, &result);
-	say_mailbox(d, o, &result, maildir);
+	delivery_do(d, &o->who, &t, result);
+	if (!result->of_forward)
+		say_mailbox(d, o, result, maildir);
+	else if (result->action != OUTCOME_REPLACED)
+		delivery_say_result(d, result, STR(""), STR(""));
+	return !result->of_forward || result->action != OUTCOME_REPLACED;
+}
+
+void delivery_to_mailbox(struct delivery *d, const struct mailbox_order *order)
+{
+	struct task_result result;
+
+	(void)deliver(d, order, NULL, &result);
+}
+
+bool delivery_forward_or_mailbox(struct delivery *d,
+				 const struct mailbox_order *order,
+				 const struct task *forward,
+				 struct task_result *result)
+{
+	return deliver(d, order, forward, result);
 }

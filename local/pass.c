@@ -251,6 +251,12 @@ bool pass_mailbox(struct delivery *d, struct str name)
 		      d->agent->params->mailbox_transport, name);
 }
 
+bool pass_has_mailbox(const struct agent *a)
+{
+	return a->params->mailbox_transport.n > 0 ||
+	       !maps_is_empty(a->transport_maps);
+}
+
 bool pass_fallback(struct delivery *d, struct str name)
 {
 	return choose(d, d->agent->fallback_maps,

@@ -14,6 +14,9 @@
 bool pass_mailbox(struct delivery *d, struct str name);
 bool pass_fallback(struct delivery *d, struct str name);
 
+/* Whether there may be a name for which pass_mailbox() does something. */
+bool pass_has_mailbox(const struct agent *a);
+
 /* Take "transport:nexthop" apart.  An empty transport is none. */
 void pass_split(struct str text, struct str *transport, struct str *nexthop);
 

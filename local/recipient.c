@@ -48,6 +48,15 @@ static bool try_aliases(struct delivery *d, const struct local_parts *parts)
 
 /* ---- forward files ------------------------------------------------------- */
 
+/* Without an extension the usual two names are one. */
+static bool is_there(const struct task *t, struct str path)
+{
+	for (size_t i = 0; i < t->word_count; i++)
+		if (str_eq(t->words[i], path))
+			return true;
+	return false;
+}
+
 static int forward_paths(struct delivery *d, const struct local_parts *parts,
 			 const struct user *user, struct task *t)
 {
@@ -66,6 +75,8 @@ static int forward_paths(struct delivery *d, const struct local_parts *parts,
 
 		if (error != 0)
 			return error;
+		if (is_there(t, buf_str(&path)))
+			continue;
 		t->words[t->word_count] = arena_str(d->arena, buf_str(&path));
 		if (t->words[t->word_count++].p == NULL)
 			return -ENOMEM;
@@ -87,12 +98,13 @@ static void take_forward(struct delivery *d, const struct local_parts *parts,
 	expansion_release(&e);
 }
 
-/* Returns: whether the outcome is decided. */
-static bool try_forward(struct delivery *d, const struct local_parts *parts,
-			const struct user *user)
+/* Returns: false: the outcome is decided. */
+static bool forward_task(struct delivery *d, const struct local_parts *parts,
+			 const struct user *user, struct task *t)
 {
-	struct task_result result;
-	struct task t = {
+	int error;
+
+	*t = (struct task){
 		.kind = TASK_FORWARD,
 		.flags = d->agent->params->require_home_directory
 				 ? (unsigned)TASK_NEED_HOME
@@ -103,16 +115,24 @@ static bool try_forward(struct delivery *d, const struct local_parts *parts,
 		.command = STR(""),
 		.directory = user->home,
 	};
-	int error;
+	error = forward_paths(d, parts, user, t);
+	if (error != 0)
+		delivery_say(d, OUTCOME_DEFERRED, STR("4.3.5"),
+			     "forward_path: %s", strerror(-error));
+	return error == 0;
+}
+
+/* Returns: whether the outcome is decided. */
+static bool try_forward(struct delivery *d, const struct local_parts *parts,
+			const struct user *user)
+{
+	struct task_result result;
+	struct task t;
 
 	if (d->recipient->flags & RECIPIENT_NO_FORWARD)
 		return false;
-	error = forward_paths(d, parts, user, &t);
-	if (error != 0) {
-		delivery_say(d, OUTCOME_DEFERRED, STR("4.3.5"),
-			     "forward_path: %s", strerror(-error));
+	if (!forward_task(d, parts, user, &t))
 		return true;
-	}
 	delivery_do(d, &user->who, &t, &result);
 	if (result.action == OUTCOME_SENT)
 		return false;
@@ -127,37 +147,74 @@ static bool try_forward(struct delivery *d, const struct local_parts *parts,
  * -----------------------------------------------------------------------------
  */
 
-static void to_mailbox(struct delivery *d, const struct user *user)
+/* Returns: false: the outcome is decided. */
+static bool order_mailbox(struct delivery *d, const struct user *user,
+			  struct buf *path, struct mailbox_order *order)
 {
 	const struct local_params *p = d->agent->params;
 	bool spool = p->home_mailbox.n == 0;
-	BUF_SCOPED path = BUF_INIT(PATH_MOST);
 	struct str list = p->prepend_delivered_header;
 	struct str word;
-	struct mailbox_order order = {
+
+	*order = (struct mailbox_order){
 		.who = user->who,
 		.user = user->name,
 		.limit = d->agent->common->mailbox_size_limit,
 		.flags = p->strict_mailbox_ownership ? (unsigned)TASK_STRICT
 						     : 0u,
 	};
-
-	buf_put(&path, spool ? p->mail_spool_directory : user->home);
-	if (!str_ends(buf_str(&path), STR("/")))
-		buf_put_byte(&path, '/');
-	buf_put(&path, spool ? user->name : p->home_mailbox);
+	buf_put(path, spool ? p->mail_spool_directory : user->home);
+	if (!str_ends(buf_str(path), STR("/")))
+		buf_put_byte(path, '/');
+	buf_put(path, spool ? user->name : p->home_mailbox);
 	if (spool && str_ends(p->mail_spool_directory, STR("/")))
-		buf_put_byte(&path, '/');
-	order.path = buf_str(&path);
-	order.who.spool = spool;
+		buf_put_byte(path, '/');
+	order->path = buf_str(path);
+	order->who.spool = spool;
 	while (conf_list_next(&list, &word))
 		if (str_eq_nocase(word, STR("file")))
-			order.delivered_to = true;
-	if (path.failed)
+			order->delivered_to = true;
+	if (path->failed)
 		delivery_say(d, OUTCOME_BOUNCED, STR("5.2.0"),
 			     "the name of the mailbox is too long");
-	else
+	return !path->failed;
+}
+
+static void to_mailbox(struct delivery *d, const struct user *user)
+{
+	BUF_SCOPED path = BUF_INIT(PATH_MOST);
+	struct mailbox_order order;
+
+	if (order_mailbox(d, user, &path, &order))
 		delivery_to_mailbox(d, &order);
+}
+
+/* Whether there is nothing but a forward file between the user and the mailbox,
+ * and the same process may see to both. */
+static bool is_forward_or_mailbox(const struct delivery *d)
+{
+	const struct local_params *p = d->agent->params;
+
+	return p->home_mailbox.n > 0 && p->mailbox_command.n == 0 &&
+	       maps_is_empty(d->agent->command_maps) &&
+	       !pass_has_mailbox(d->agent) &&
+	       (d->recipient->flags &
+		(RECIPIENT_NO_FORWARD | RECIPIENT_ACTIONS)) == 0;
+}
+
+static void to_forward_or_mailbox(struct delivery *d,
+				  const struct local_parts *parts,
+				  const struct user *user)
+{
+	BUF_SCOPED path = BUF_INIT(PATH_MOST);
+	struct mailbox_order order;
+	struct task_result result;
+	struct task forward;
+
+	if (forward_task(d, parts, user, &forward) &&
+	    order_mailbox(d, user, &path, &order) &&
+	    !delivery_forward_or_mailbox(d, &order, &forward, &result))
+		take_forward(d, parts, user, &result);
 }
 
 /* Returns: whether the outcome is decided. */
@@ -187,6 +244,10 @@ static bool try_command(struct delivery *d, const struct local_parts *parts,
 static void to_user(struct delivery *d, const struct local_parts *parts,
 		    const struct user *user)
 {
+	if (is_forward_or_mailbox(d)) {
+		to_forward_or_mailbox(d, parts, user);
+		return;
+	}
 	if (try_forward(d, parts, user))
 		return;
 	if (d->recipient->flags & RECIPIENT_ACTIONS) {

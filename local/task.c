@@ -127,6 +127,7 @@ int task_result_encode(struct buf *to, const struct task_result *r)
 	msg_put(&w, TAG_STATUS, (uint64_t)r->action);
 	msg_put(&w, TAG_DSN, r->dsn);
 	msg_put(&w, TAG_TEXT, str_first(r->text, OUTCOME_TEXT_MAX));
+	msg_put(&w, TAG_FLAGS, (uint64_t)r->of_forward);
 	for (size_t i = 0; i < r->targets.count && error == 0; i++) {
 		BUF_SCOPED one = BUF_INIT(TARGET_MAX + 1);
 
@@ -165,6 +166,7 @@ int task_result_decode(struct msg *m, struct arena *a, struct task_result *r)
 		(enum outcome_action)msg_u64(m, TAG_STATUS, OUTCOME_REPLACED);
 	r->dsn = get_str(m, TAG_DSN, a, &error);
 	r->text = get_str(m, TAG_TEXT, a, &error);
+	r->of_forward = msg_u64(m, TAG_FLAGS, 1) != 0;
 	while (error == 0 &&
 	       msg_next(m, TAG_VALUE, TARGET_MAX + 1, &cursor, &value)) {
 		if (value.n < 2 || !is_kind(value.p[0]))

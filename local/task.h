@@ -29,7 +29,9 @@ enum task_flag {
 	TASK_STRICT = 1 << 8,	  /* the mailbox must be owned by its user */
 	TASK_VIRTUAL = 1 << 9,	  /* virtual's limits and locks */
 	TASK_NEED_HOME = 1 << 10, /* a missing `directory` defers */
-				  /* below 1 << 8: enum content_flag */
+	TASK_FORWARD_FIRST = 1 << 11, /* TASK_MBOX, TASK_MAILDIR: unless there
+					 is one of the forward files `words` */
+				      /* below 1 << 8: enum content_flag */
 };
 
 struct task {
@@ -60,6 +62,8 @@ struct task_result {
 	struct str dsn;
 	struct str text; /* the reason of a failure; a command's output */
 	struct targets targets;
+	bool of_forward; /* TASK_FORWARD_FIRST: of that, nothing else was done
+			  */
 };
 
 /* Append the message; the descriptor travels beside it.

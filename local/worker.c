@@ -120,7 +120,12 @@ void worker_do(const struct worker_site *site, const struct task *t,
 		break;
 	case TASK_MBOX:
 	case TASK_MAILDIR:
-		worker_mailbox(site, t, a, result);
+		if (t->flags & TASK_FORWARD_FIRST) {
+			worker_forward(site, t, a, result);
+			result->of_forward = result->action != OUTCOME_SENT;
+		}
+		if (!result->of_forward)
+			worker_mailbox(site, t, a, result);
 		break;
 	case TASK_COMMAND:
 		worker_command(t, a, result);
@@ -160,6 +165,12 @@ static void run_job(void *arg)
 		waitq_wake_all(&w->idle);
 }
 
+static bool is_mailbox_only(const struct task *t)
+{
+	return (t->kind == TASK_MBOX || t->kind == TASK_MAILDIR) &&
+	       (t->flags & TASK_FORWARD_FIRST) == 0;
+}
+
 static int start_job(struct worker *w, struct msg *m)
 {
 	struct arena *a = arena_new(ARENA_MOST);
@@ -173,8 +184,7 @@ static int start_job(struct worker *w, struct msg *m)
 		error = m->type == MSG_TASK ? task_decode(m, a, &job->task)
 					    : -EBADMSG;
 	}
-	if (error == 0 && w->spool && job->task.kind != TASK_MBOX &&
-	    job->task.kind != TASK_MAILDIR) {
+	if (error == 0 && w->spool && !is_mailbox_only(&job->task)) {
 		if (job->task.fd >= 0)
 			(void)close(job->task.fd);
 		error = -EPERM;

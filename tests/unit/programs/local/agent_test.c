@@ -342,6 +342,52 @@ static void forward_files(void **state)
 	stop(&d);
 }
 
+/* Where a mailbox is at home, its user's process looks for the forward file
+ * itself, and then goes on. */
+static void forward_file_or_home_mailbox(void **state)
+{
+	char path[256], text[4096];
+	struct answer a;
+	struct daemon d;
+
+	(void)state;
+	if (!is_root()) {
+		print_message("SKIP: delivering as somebody else takes root\n");
+		skip();
+	}
+	prepare(&d, "alias_maps =\nhome_mailbox = ../../../..%/box/\n"
+		    "require_home_directory = yes\n"
+		    "forward_path = %/f/$user${recipient_delimiter}$extension,"
+		    " %/f/$user\n");
+	make_folder(d.dir, "f", 0755);
+	make_folder(d.dir, "box", 01777);
+	write_forward(d.dir, "f/games+x", "\\games, ann@far.test\n", 5);
+	write_forward(d.dir, "f/games+own", "\"|exit 0\"\n", 5);
+	write_forward(d.dir, "f/games+gone", ":include:/no/such\n", 5);
+	write_forward(d.dir, "f/games+empty", "", 5);
+	start(&d, 0, local_words);
+	expect_only(&d, to("games+x@test"), MESSAGE, OUTCOME_REPLACED, "2.0.0",
+		    "forwarded");
+	expect_only(&d, to("games+own@test"), MESSAGE, OUTCOME_SENT, "2.0.0",
+		    "delivered to command: exit 0");
+	expect_only(&d, to("games+gone@test"), MESSAGE, OUTCOME_BOUNCED,
+		    "5.2.4", "cannot include file: open /no/such");
+	snprintf(path, sizeof(path), "%s/box/new", d.dir);
+	assert_int_equal(access(path, F_OK), -1);
+	expect_only(&d, to("games+empty@test"), MESSAGE, OUTCOME_SENT, "2.0.0",
+		    "delivered to maildir");
+	read_only_file(path, text, sizeof(text), &(struct stat){0});
+	assert_non_null(strstr(text, "Subject: hello\n"));
+	/* not "maildir delivery failed": none was tried */
+	expect(&d, to("nobody@test"), MESSAGE, OUTCOME_DEFERRED, "4.3.0",
+	       "no home directory", &a);
+	assert_true(str_begins(a.outcomes[0].text, STR("no home")));
+	arena_free(a.arena);
+	expect_only(&d, to("man@test"), MESSAGE, OUTCOME_BOUNCED, "5.2.0",
+		    "maildir delivery failed: ");
+	stop(&d);
+}
+
 static void mailbox_command(void **state)
 {
 	struct daemon d;
@@ -464,6 +510,8 @@ int main(void)
 		cmocka_unit_test_teardown(spool_mailboxes, leave_nothing),
 		cmocka_unit_test_teardown(aliases, leave_nothing),
 		cmocka_unit_test_teardown(forward_files, leave_nothing),
+		cmocka_unit_test_teardown(forward_file_or_home_mailbox,
+					  leave_nothing),
 		cmocka_unit_test_teardown(mailbox_command, leave_nothing),
 		cmocka_unit_test_teardown(pipe_command, leave_nothing),
 		cmocka_unit_test_teardown(pipe_misconfigured, leave_nothing),
