@@ -114,6 +114,7 @@ static int open_agent(struct service_env *env, struct why *why)
 	error = check_locks(a, why);
 	if (error == 0)
 		error = find_ids(a, why);
+	a->worker_site.shared_uid = a->default_who.uid;
 	if (error == 0)
 		error = start_nursery(a, why);
 	if (error == 0)

@@ -38,6 +38,7 @@ struct gate {
 };
 
 static struct list gates; /* those that are used */
+static unsigned going;	  /* deliveries to maildirs */
 
 /* ---- gates -----------------------------------------------------------------
  */
@@ -175,11 +176,11 @@ static void make(struct mailbox_job *job)
 	leave(g);
 }
 
-static void put_file(struct mailbox_job *job)
+/* Bring what is made to its end together with others. */
+static void finish(struct mailbox_job *job)
 {
 	char disk[64];
 
-	make(job);
 	(void)snprintf(disk, sizeof(disk), "disk %llx",
 		       (unsigned long long)job->device);
 	for (int i = 0; i < MAILDIR_ROUNDS && !job->done; i++)
@@ -187,6 +188,27 @@ static void put_file(struct mailbox_job *job)
 			pass(disk, job, maildir_round);
 	if (!job->done && job->action == OUTCOME_SENT)
 		give_up(job);
+}
+
+/* One that has no company has all its steps done at once: in this thread, when
+ * there is nobody who must not wait for that; who comes meanwhile comes
+ * together. */
+static void put_file(struct mailbox_job *job)
+{
+	bool alone = ++going == 1;
+
+	if (fiber_self() != NULL)
+		fiber_yield(); /* to those that have come already */
+	alone = alone && going == 1;
+	if (alone && job->may_wait) {
+		(void)maildir_all(job);
+	} else if (alone) {
+		(void)offload(maildir_all, job);
+	} else {
+		make(job);
+		finish(job);
+	}
+	going--;
 	maildir_end(job);
 }
 

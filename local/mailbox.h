@@ -58,7 +58,8 @@ struct mailbox_job {
 	struct maildir_file *file; /* inside */
 	dev_t device;		   /* where the file was made */
 	bool done;		   /* there is nothing left to do */
-	bool taken; /* local/box.c: a step is under way with it */
+	bool taken;    /* local/box.c: a step is under way with it */
+	bool may_wait; /* local/box.c: the process has nobody else to serve */
 	/* how it went */
 	enum outcome_action action;
 	struct str dsn; /* a constant */
@@ -88,6 +89,9 @@ int maildir_make(void *job);
 #define MAILDIR_ROUND_MOST 100
 #define MAILDIR_ROUNDS 3
 int maildir_round(void *list);
+
+/* All these steps for one job that has no company. */
+int maildir_all(void *job);
 
 /* After the last step that was made, in any case.  Removes what is in tmp/, and
  * from new/ what was moved there but failed: it comes again. */

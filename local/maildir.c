@@ -215,36 +215,48 @@ static int name_final(struct mailbox_job *job)
 	return n < 0 || (size_t)n >= sizeof(f->final) ? -ENAMETOOLONG : 0;
 }
 
-static void make_file(struct mailbox_job *job,
-		      int (*open_it)(const struct mailbox_job *job))
+/* Returns: 0 or -errno, recorded. */
+static int make_file(struct mailbox_job *job,
+		     int (*open_it)(const struct mailbox_job *job))
 {
 	struct maildir_file *f = job->file;
-	int error;
+	int error = open_tmp(job, open_it);
 
-	if (open_tmp(job, open_it) != 0)
-		return;
+	if (error != 0)
+		return error;
 	error = name_final(job);
 	if (error != 0)
-		(void)mailbox_fail(job, error, "name maildir file", f->tmp);
-	/* The write-back begins; the first round waits for its end. */
-	else if (mailbox_write(job, f->fd, 0) == 0 &&
-		 sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0 &&
-		 errno != ENOSYS)
+		return mailbox_fail(job, error, "name maildir file", f->tmp);
+	return mailbox_write(job, f->fd, 0);
+}
+
+/* The first round waits for the end of what begins here. */
+static void begin_write_back(struct mailbox_job *job)
+{
+	const struct maildir_file *f = job->file;
+
+	if (sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0 &&
+	    errno != ENOSYS)
 		(void)mailbox_fail_later(job, -errno, "write back", f->tmp);
+}
+
+/* Returns: 0 or -errno, recorded. */
+static int begin(struct mailbox_job *job)
+{
+	job->done = false;
+	job->file = calloc(1, sizeof(*job->file));
+	if (job->file == NULL)
+		return mailbox_fail(job, -ENOMEM, "maildir", job->path);
+	job->file->fd = -1;
+	return 0;
 }
 
 int maildir_make(void *arg)
 {
 	struct mailbox_job *job = arg;
 
-	job->done = false;
-	job->file = calloc(1, sizeof(*job->file));
-	if (job->file == NULL) {
-		(void)mailbox_fail(job, -ENOMEM, "maildir", job->path);
-		return 0;
-	}
-	job->file->fd = -1;
-	make_file(job, open_any);
+	if (begin(job) == 0 && make_file(job, open_any) == 0)
+		begin_write_back(job);
 	return 0;
 }
 
@@ -295,7 +307,8 @@ static void start_over(struct mailbox_job *job)
 	(void)close(f->fd);
 	f->fd = -1;
 	f->nameless = f->stable = false;
-	make_file(job, open_named);
+	if (make_file(job, open_named) == 0)
+		begin_write_back(job);
 }
 
 static void move_to_new(struct mailbox_job *job)
@@ -402,6 +415,8 @@ static bool wait_for_bytes(struct mailbox_job *job)
 
 static void add_files(struct round *r, struct list *jobs)
 {
+	bool alone = jobs->next->next == jobs;
+
 	LIST_EACH(node, jobs)
 	{
 		struct mailbox_job *job = job_of(node);
@@ -410,7 +425,7 @@ static void add_files(struct round *r, struct list *jobs)
 		if (job->action != OUTCOME_SENT)
 			continue;
 		f->own_sync = NO_SYNC;
-		if (!f->stable && !wait_for_bytes(job))
+		if (!f->stable && !alone && !wait_for_bytes(job))
 			continue;
 		if (!f->stable || f->nameless)
 			f->own_sync = round_add(r, f->fd);
@@ -447,12 +462,13 @@ static void learn(const struct round *r, struct mailbox_job *job)
 int maildir_round(void *list)
 {
 	struct list *jobs = list;
-	struct round r = {.count = 0};
+	struct round r; /* large, and mostly not used */
 	size_t count = 0;
 
 	LIST_EACH(node, jobs)
 	count++;
 	assert(count > 0 && count <= MAILDIR_ROUND_MOST);
+	r.count = r.folder_count = 0;
 	move_files(&r, jobs);
 	add_files(&r, jobs);
 	job_of(jobs->next)->sync_many(r.syncs, r.count);
@@ -461,6 +477,25 @@ int maildir_round(void *list)
 		learn(&r, job_of(node));
 	for (size_t i = 0; i < r.folder_count; i++)
 		(void)close(r.syncs[i].fd);
+	return 0;
+}
+
+int maildir_all(void *arg)
+{
+	struct mailbox_job *job = arg;
+	struct list alone;
+
+	/* With a name it needs no third sync. */
+	if (begin(job) != 0 || make_file(job, open_named) != 0)
+		return 0;
+	list_init(&alone);
+	list_append(&alone, &job->node);
+	for (int i = 0; i < MAILDIR_ROUNDS && !job->done; i++)
+		if (job->action == OUTCOME_SENT)
+			(void)maildir_round(&alone);
+	list_remove(&job->node);
+	if (!job->done && job->action == OUTCOME_SENT)
+		(void)mailbox_fail_later(job, -ELOOP, "deliver to", job->path);
 	return 0;
 }
 

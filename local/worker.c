@@ -80,6 +80,8 @@ static struct mailbox_job mailbox_job_of(const struct worker_site *site,
 		.host = site->host,
 		.sync = fsync,
 		.sync_many = sync_many,
+		.may_wait = geteuid() != site->shared_uid &&
+			    (t->flags & TASK_VIRTUAL) == 0,
 	};
 }
 
