@@ -100,6 +100,7 @@ int loop_open(struct why *why)
 	error = uv_loop_init(loop.uv);
 	if (error != 0)
 		goto fail;
+	(void)uv_loop_configure(loop.uv, UV_METRICS_IDLE_TIME);
 	uv_timer_init(loop.uv, &loop.alarm->handle);
 	loop.alarm_at = DEADLINE_NEVER;
 	loop.generation++;
@@ -112,6 +113,13 @@ fail:
 	loop.uv = NULL;
 	return why_fail(why, error, "cannot open an event loop: %s",
 			uv_strerror(error));
+}
+
+int64_t loop_idle_us(void)
+{
+	return loop.uv == NULL
+		       ? 0
+		       : (int64_t)(uv_metrics_idle_time(loop.uv) / 1000);
 }
 
 static void end_handle(uv_handle_t *handle, void *arg)

@@ -93,10 +93,13 @@ struct service_inside {
 	int64_t idle_since; /* clock_now(); of no meaning with sessions */
 	int64_t full_told;
 	int64_t busy_told;
-	int64_t phase_since; /* clock_now() */
-	int control;	     /* socket to master; -1: none */
-	int lock;	     /* -1: none */
-	bool has_log_file;   /* SERVICE_FD_LOG is master's log file */
+	struct rt_timer *busy_timer; /* looks how busy we are, or NULL */
+	int64_t looked_at;	     /* clock_now(), the last time */
+	int64_t idle_then;	     /* loop_idle_us() */
+	int64_t phase_since;	     /* clock_now() */
+	int control;		     /* socket to master; -1: none */
+	int lock;		     /* -1: none */
+	bool has_log_file;	     /* SERVICE_FD_LOG is master's log file */
 };
 
 /* ---- args.c ---- */

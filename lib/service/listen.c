@@ -24,8 +24,60 @@ enum {
 	FULL_POLL_MS = 20, /* another worker's session may have ended */
 	TELL_EVERY_MS = 1000,
 	BUSY_SESSIONS = 4,
+	BUSY_LOOK_MS = 100,
+	BUSY_PERCENT = 60,
 	PAUSE_MS = 500, /* after an error of accept() */
 };
+
+static void tell_sometimes(struct service_env *env, char what, int64_t *told)
+{
+	int64_t now = clock_now();
+
+	if (*told != 0 && now - *told < TELL_EVERY_MS)
+		return;
+	*told = now;
+	service_control_tell(env, what);
+}
+
+/* ---- being busy ----------------------------------------------------------
+ *
+ * Another worker is for a loop that has had something to do for most of the
+ * time.  Sessions that wait for the disk are no reason: it would not wait for
+ * less, and its messages would be committed apart from ours. */
+
+static void remember_now(struct service_inside *in)
+{
+	in->looked_at = clock_now();
+	in->idle_then = loop_idle_us();
+}
+
+static void look_busy(void *arg)
+{
+	struct service_env *env = arg;
+	struct service_inside *in = env->inside;
+	int64_t span_us = (clock_now() - in->looked_at) * 1000;
+	int64_t idle_us = loop_idle_us() - in->idle_then;
+
+	remember_now(in);
+	if (in->session_count <= BUSY_SESSIONS ||
+	    in->phase != SERVICE_SERVING) {
+		rt_timer_stop(in->busy_timer);
+		in->busy_timer = NULL;
+	} else if (idle_us < span_us / 100 * (100 - BUSY_PERCENT)) {
+		tell_sometimes(env, SERVICE_BUSY, &in->busy_told);
+	}
+}
+
+/* Without memory we stay alone for now. */
+static void begin_to_look(struct service_env *env)
+{
+	struct service_inside *in = env->inside;
+
+	if (in->session_count <= BUSY_SESSIONS || in->busy_timer != NULL)
+		return;
+	remember_now(in);
+	in->busy_timer = rt_timer_every(BUSY_LOOK_MS, look_busy, env);
+}
 
 /* ---- one session --------------------------------------------------------- */
 
@@ -89,16 +141,6 @@ void service_sessions_cancel(struct service_env *env)
 
 /* ---- places -------------------------------------------------------------- */
 
-static void tell_sometimes(struct service_env *env, char what, int64_t *told)
-{
-	int64_t now = clock_now();
-
-	if (*told != 0 && now - *told < TELL_EVERY_MS)
-		return;
-	*told = now;
-	service_control_tell(env, what);
-}
-
 /* Wait for a place while the worker serves.  Returns: as every wait. */
 static int take_place(struct service_env *env, int64_t deadline)
 {
@@ -150,8 +192,7 @@ static void accept_one(struct service_listening *l)
 
 	if (fd >= 0) {
 		session_begin(l, fd);
-		if (in->session_count > BUSY_SESSIONS)
-			tell_sometimes(l->env, SERVICE_BUSY, &in->busy_told);
+		begin_to_look(l->env);
 		return;
 	}
 	if (!in->service->counts_itself) {

@@ -6,6 +6,7 @@ import smtplib
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -63,6 +64,48 @@ def test_200_busy_and_1000_idle_sessions(instance, capsys):
     for s in idle:
         assert s.recv(200) == b"250 2.0.0 Ok\r\n"
         s.close()
+
+
+def smtpds_of(instance):
+    """Those of the first smtp entry: it has more ways in, with processes of their own."""
+    return {p for p, line in instance.processes().items() if "smtpd" in line and ":%d " % instance.ports["smtp"] in line + " "}
+
+
+def test_another_worker_for_those_that_work_not_for_those_that_wait(instance):
+    """Twenty sessions that wait have one process; six that keep it busy get another."""
+    instance.set(service_workers="2", smtpd_junk_command_limit="100000000", smtpd_client_connection_count_limit="0", smtpd_peername_lookup="no")
+    instance.start()
+    waiting = []
+    for _ in range(20):
+        s = socket.create_connection(("127.0.0.1", instance.ports["smtp"]), timeout=30)
+        assert s.recv(200).startswith(b"220 ")
+        s.sendall(b"EHLO client.far.test\r\n")
+        assert s.recv(2000).startswith(b"250")
+        waiting.append(s)
+    time.sleep(1)
+    assert len(smtpds_of(instance)) == 1
+    enough = threading.Event()
+
+    def work(s):
+        while not enough.is_set():
+            s.sendall(b"MAIL FROM:<eva@far.test>\r\nRSET\r\n" * 1000)
+            got = 0
+            while got < 2000:
+                replies = s.recv(65536)
+                if not replies:
+                    return
+                got += replies.count(b"\n")
+    threads = [threading.Thread(target=work, args=(s,)) for s in waiting[:6]]
+    for thread in threads:
+        thread.start()
+    try:
+        harness.wait_until("a second smtpd", lambda: len(smtpds_of(instance)) == 2, timeout=30)
+    finally:
+        enough.set()
+        for thread in threads:
+            thread.join()
+        for s in waiting:
+            s.close()
 
 
 def test_one_client_may_not_take_everything(instance):
