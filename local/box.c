@@ -37,11 +37,36 @@ struct gate {
 	char name[];
 };
 
-static struct list gates; /* those that are used */
+static struct list gates; /* those that are used, or rest */
 static unsigned going;	  /* deliveries to maildirs */
 
 /* ---- gates -----------------------------------------------------------------
  */
+
+static bool is_over(const struct gate *g)
+{
+	return g->users == 0 && clock_now() >= g->rest_until;
+}
+
+static void drop(struct gate *g)
+{
+	list_remove(&g->node);
+	free(g);
+}
+
+/* Those that were left while they rested. */
+static void drop_old(void)
+{
+	struct list *node = gates.next;
+
+	while (node != &gates) {
+		struct gate *g = CONTAINER_OF(node, struct gate, node);
+
+		node = node->next;
+		if (is_over(g))
+			drop(g);
+	}
+}
 
 static struct gate *find(const char *name)
 {
@@ -62,6 +87,7 @@ static struct gate *enter(const char *name)
 
 	if (gates.next == NULL)
 		list_init(&gates);
+	drop_old();
 	g = find(name);
 	if (g == NULL) {
 		g = calloc(1, sizeof(*g) + n);
@@ -78,10 +104,9 @@ static struct gate *enter(const char *name)
 
 static void leave(struct gate *g)
 {
-	if (--g->users > 0)
-		return;
-	list_remove(&g->node);
-	free(g);
+	g->users--;
+	if (is_over(g))
+		drop(g);
 }
 
 /* Do it for those that wait. */
