@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "local/mailbox.h"
+#include "queue/spool.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
@@ -39,6 +40,7 @@ struct gate {
 
 static struct list gates; /* those that are used, or rest */
 static unsigned going;	  /* deliveries to maildirs */
+static char *here;	  /* a maildir on a disk of this machine, or NULL */
 
 /* ---- gates -----------------------------------------------------------------
  */
@@ -215,9 +217,25 @@ static void finish(struct mailbox_job *job)
 		give_up(job);
 }
 
+static bool is_here(const struct mailbox_job *job)
+{
+	return here != NULL && strcmp(here, job->path) == 0;
+}
+
+/* Remember where the last one went, if it may be waited for there. */
+static void note_disk(const struct mailbox_job *job)
+{
+	bool is_near = (job->disk & QUEUE_DISK_HERE) != 0;
+
+	if (!job->may_wait || is_here(job) == is_near)
+		return;
+	free(here);
+	here = is_near ? strdup(job->path) : NULL;
+}
+
 /* One that has no company has all its steps done at once: in this thread, when
- * there is nobody who must not wait for that; who comes meanwhile comes
- * together. */
+ * there is nobody who must not wait for that, and the disk can make nobody wait
+ * for ever; who comes meanwhile comes together. */
 static void put_file(struct mailbox_job *job)
 {
 	bool alone = ++going == 1;
@@ -225,7 +243,7 @@ static void put_file(struct mailbox_job *job)
 	if (fiber_self() != NULL)
 		fiber_yield(); /* to those that have come already */
 	alone = alone && going == 1;
-	if (alone && job->may_wait) {
+	if (alone && job->may_wait && is_here(job)) {
 		(void)maildir_all(job);
 	} else if (alone) {
 		(void)offload(maildir_all, job);
@@ -234,6 +252,7 @@ static void put_file(struct mailbox_job *job)
 		finish(job);
 	}
 	going--;
+	note_disk(job);
 	maildir_end(job);
 }
 
@@ -243,6 +262,7 @@ void box_deliver(struct mailbox_job *job, bool maildir)
 	job->action = OUTCOME_SENT;
 	job->dsn = STR("2.0.0");
 	job->file = NULL;
+	job->disk = 0;
 	job->done = false;
 	if (fiber_self() != NULL)
 		fiber_shield();

@@ -54,9 +54,12 @@ struct mailbox_job {
 	/* fsync() and sync_many(), or what a test has in their place */
 	int (*sync)(int fd);
 	void (*sync_many)(struct sync_one *ones, size_t count);
+	/* queue_disk() */
+	unsigned (*disk_of)(int fd, dev_t device);
 	/* between the steps of a maildir delivery */
 	struct maildir_file *file; /* inside */
 	dev_t device;		   /* where the file was made */
+	unsigned disk;		   /* of what kind that is */
 	bool done;		   /* there is nothing left to do */
 	bool taken;    /* local/box.c: a step is under way with it */
 	bool may_wait; /* local/box.c: the process has nobody else to serve */
@@ -85,7 +88,8 @@ int maildir_make(void *job);
  * file system and with the same sync_many.  Brings each on by one step: bytes
  * that are written become stable, or a file whose bytes are stable moves to
  * new/ and is stable there; then the job is `done`.  That takes two rounds, or
- * three where a file needs a name from the start. */
+ * three where a file needs a name from the start; where the
+ * disk is QUEUE_DISK_ORDERED, both are one step. */
 #define MAILDIR_ROUND_MOST 100
 #define MAILDIR_ROUNDS 3
 int maildir_round(void *list);

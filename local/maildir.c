@@ -6,14 +6,18 @@
  * leaves nothing in tmp/, several can be made at the same time, and a folder
  * is changed once instead of three times.
  *
- * What must be stable is so in two rounds.  A round moves the files that the
- * last one has made stable, waits until the bytes of the new ones have been
- * handed to the disk, and then syncs these files and the folders of those all
+ * What must be stable is so in two rounds.  A round waits until the bytes of
+ * the new files have been handed to the disk, moves the files that the last one
+ * has made stable, and then syncs the former and the folders of the latter all
  * at once, so that a file system with a journal commits once for all of them:
  * what a round costs in flushes does not depend on how many take part.  A file
  * that got its first name is synced again: where ext4 has no journal, nothing
  * else brings its link count to the disk, and btrfs does not log a file before.
- * syncfs() would save the counting, but it also waits for what others write. */
+ * syncfs() would save the counting, but it also waits for what others write.
+ *
+ * Where no crash can leave the name without the bytes, one round does: the new
+ * files are moved as soon as their bytes have been handed to the disk, and one
+ * sync makes both stable, or neither. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +30,7 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "local/mailbox.h"
+#include "queue/spool.h"
 
 #define PATH_ROOM 4096
 #define TRIES 5
@@ -35,6 +40,8 @@ struct maildir_file {
 	int fd;	       /* -1: closed */
 	bool nameless; /* until it is moved; `tmp` is its folder */
 	bool in_tmp;   /* `tmp` is its name */
+	bool follows;  /* its name does, its bytes: one sync for both */
+	bool handed;   /* its bytes are written back, stable or not */
 	bool stable;   /* its bytes are */
 	bool moved;
 	/* Of the syncs of a round, those that it waits for, or NO_SYNC. */
@@ -208,6 +215,8 @@ static int name_final(struct mailbox_job *job)
 	if (fstat(f->fd, &st) < 0)
 		return -errno;
 	job->device = st.st_dev;
+	job->disk = job->disk_of(f->fd, st.st_dev);
+	f->follows = (job->disk & QUEUE_DISK_ORDERED) != 0;
 	if (!maildir_name(name, sizeof(name), clock_wall_us(), st.st_dev,
 			  st.st_ino, job->host))
 		return -ENAMETOOLONG;
@@ -306,7 +315,7 @@ static void start_over(struct mailbox_job *job)
 
 	(void)close(f->fd);
 	f->fd = -1;
-	f->nameless = f->stable = false;
+	f->nameless = f->handed = f->stable = false;
 	if (make_file(job, open_named) == 0)
 		begin_write_back(job);
 }
@@ -316,6 +325,11 @@ static void move_to_new(struct mailbox_job *job)
 	struct maildir_file *f = job->file;
 	int error = publish(f);
 
+	if (error == -ENOENT) { /* new/, perhaps */
+		if (make_maildir(job) != 0)
+			return;
+		error = publish(f);
+	}
 	if (error == 0) {
 		f->moved = true;
 		f->in_tmp = false;
@@ -373,50 +387,72 @@ static void add_folder(struct round *r, struct mailbox_job *job)
 	}
 }
 
+/* Let what was begun when the bytes were written come to its end. */
+static void wait_for_bytes(struct mailbox_job *job)
+{
+	struct maildir_file *f = job->file;
+
+	if (sync_file_range(f->fd, 0, 0,
+			    SYNC_FILE_RANGE_WAIT_BEFORE |
+				    SYNC_FILE_RANGE_WRITE |
+				    SYNC_FILE_RANGE_WAIT_AFTER) == 0)
+		f->handed = true;
+	else if (errno == ENOSYS)
+		f->follows = false;
+	else /* This was said once: fsync would say that all is well. */
+		(void)mailbox_fail_later(job, -errno, "write back", f->tmp);
+}
+
+/* A sync of one file would otherwise commit before the next one's bytes have
+ * their place, and that one need a commit of its own. */
+static void hand_bytes_over(struct list *jobs)
+{
+	bool alone = jobs->next->next == jobs;
+
+	LIST_EACH(node, jobs)
+	{
+		struct mailbox_job *job = job_of(node);
+		const struct maildir_file *f = job->file;
+
+		if (job->action == OUTCOME_SENT && !f->stable &&
+		    (!alone || f->follows))
+			wait_for_bytes(job);
+	}
+}
+
+static void move_file(struct round *r, struct mailbox_job *job)
+{
+	struct maildir_file *f = job->file;
+	int error = 0;
+
+	f->folder_sync = NO_SYNC;
+	if (!f->follows)
+		add_folder(r, job);
+	if (job->action == OUTCOME_SENT)
+		move_to_new(job);
+	/* It may be written to, but not read. */
+	if (f->moved && !f->follows && f->folder_sync == NO_SYNC)
+		error = mailbox_sync_around(f->final);
+	if (error != 0)
+		(void)mailbox_fail_later(job, error, "sync folder of",
+					 f->final);
+}
+
 static void move_files(struct round *r, struct list *jobs)
 {
 	LIST_EACH(node, jobs)
 	{
 		struct mailbox_job *job = job_of(node);
-		struct maildir_file *f = job->file;
-		int error = 0;
+		const struct maildir_file *f = job->file;
 
-		if (job->action != OUTCOME_SENT || !f->stable)
-			continue;
-		add_folder(r, job);
-		if (job->action == OUTCOME_SENT)
-			move_to_new(job);
-		/* It may be written to, but not read. */
-		if (f->moved && f->folder_sync == NO_SYNC)
-			error = mailbox_sync_around(f->final);
-		if (error != 0)
-			(void)mailbox_fail_later(job, error, "sync folder of",
-						 f->final);
+		if (job->action == OUTCOME_SENT &&
+		    (f->stable || (f->follows && f->handed)))
+			move_file(r, job);
 	}
-}
-
-/* Let what was begun when the bytes were written come to its end: a sync of
- * one file would otherwise commit before the next one's bytes have their place,
- * and that one need a commit of its own. */
-static bool wait_for_bytes(struct mailbox_job *job)
-{
-	const struct maildir_file *f = job->file;
-
-	if (sync_file_range(f->fd, 0, 0,
-			    SYNC_FILE_RANGE_WAIT_BEFORE |
-				    SYNC_FILE_RANGE_WRITE |
-				    SYNC_FILE_RANGE_WAIT_AFTER) == 0 ||
-	    errno == ENOSYS)
-		return true;
-	/* This was said once: fsync would say that all is well. */
-	(void)mailbox_fail_later(job, -errno, "write back", f->tmp);
-	return false;
 }
 
 static void add_files(struct round *r, struct list *jobs)
 {
-	bool alone = jobs->next->next == jobs;
-
 	LIST_EACH(node, jobs)
 	{
 		struct mailbox_job *job = job_of(node);
@@ -425,9 +461,7 @@ static void add_files(struct round *r, struct list *jobs)
 		if (job->action != OUTCOME_SENT)
 			continue;
 		f->own_sync = NO_SYNC;
-		if (!f->stable && !alone && !wait_for_bytes(job))
-			continue;
-		if (!f->stable || f->nameless)
+		if (!f->stable || f->nameless || (f->moved && f->follows))
 			f->own_sync = round_add(r, f->fd);
 	}
 }
@@ -443,7 +477,7 @@ static void learn(const struct round *r, struct mailbox_job *job)
 	int error = error_of(r, f->own_sync);
 
 	f->stable = true;
-	if (!f->nameless && f->fd >= 0) {
+	if (f->fd >= 0 && (f->moved || (!f->nameless && !f->follows))) {
 		if (close(f->fd) < 0 && error == 0)
 			error = -errno;
 		f->fd = -1;
@@ -469,6 +503,7 @@ int maildir_round(void *list)
 	count++;
 	assert(count > 0 && count <= MAILDIR_ROUND_MOST);
 	r.count = r.folder_count = 0;
+	hand_bytes_over(jobs);
 	move_files(&r, jobs);
 	add_files(&r, jobs);
 	job_of(jobs->next)->sync_many(r.syncs, r.count);

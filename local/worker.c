@@ -18,6 +18,7 @@
 #include "local/content.h"
 #include "local/mailbox.h"
 #include "local/params.h"
+#include "queue/spool.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
@@ -80,6 +81,7 @@ static struct mailbox_job mailbox_job_of(const struct worker_site *site,
 		.host = site->host,
 		.sync = fsync,
 		.sync_many = sync_many,
+		.disk_of = queue_disk,
 		.may_wait = geteuid() != site->shared_uid &&
 			    (t->flags & TASK_VIRTUAL) == 0,
 	};

@@ -3,6 +3,7 @@
  * for postdrop, which needs no more than this of it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,9 @@
 #define BTRFS 0x9123683e
 #define TMPFS 0x01021994 /* nothing is durable there anyhow */
 
+#define REMEMBERED_MS 1000
+
+#include "base/clock.h"
 #include "queue/spool.h"
 
 /* ext4 with a journal commits the transaction that made both; without one it
@@ -73,6 +77,57 @@ static bool is_without_journal(dev_t device)
 	(void)close(fd);
 	return n <= 0 || (n == (ssize_t)sizeof(task) &&
 			  memcmp(task, none, sizeof(task)) == 0);
+}
+
+/* ---- names and bytes -----------------------------------------------------
+ *
+ * A commit of ext4's journal, and a write of xfs's log, flushes what the disk
+ * has in its cache before it counts.  Both put the place of a file's bytes into
+ * the journal before its name, if the name is given when the bytes have been
+ * written; and the fsync of a file commits what it took part in, to which the
+ * change of its name belongs.  (With data=writeback and a journal on another
+ * disk ext4 does not flush this one.  Who has that has been warned.) */
+
+static unsigned look_at_disk(int fd, dev_t device)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return 0;
+	switch ((unsigned long)fs.f_type) {
+	case EXT4:
+		return is_without_journal(device)
+			       ? QUEUE_DISK_HERE
+			       : QUEUE_DISK_HERE | QUEUE_DISK_ORDERED;
+	case XFS:
+		return QUEUE_DISK_HERE | QUEUE_DISK_ORDERED;
+	case BTRFS:
+	case TMPFS:
+		return QUEUE_DISK_HERE;
+	default:
+		return 0;
+	}
+}
+
+unsigned queue_disk(int fd, dev_t device)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct {
+		dev_t device;
+		int64_t until;
+		unsigned answer;
+	} last;
+	unsigned answer;
+
+	(void)pthread_mutex_lock(&lock);
+	if (last.device != device || clock_now() >= last.until) {
+		last.device = device;
+		last.answer = look_at_disk(fd, device);
+		last.until = clock_deadline(REMEMBERED_MS);
+	}
+	answer = last.answer;
+	(void)pthread_mutex_unlock(&lock);
+	return answer;
 }
 
 bool queue_move_needs_sync(int fd)

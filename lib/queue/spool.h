@@ -48,6 +48,18 @@ MUST_USE int queue_owner(const struct queue *q, uid_t *uid, gid_t *gid);
  * fsync of a new file does not make its directory entry durable too. */
 bool queue_entry_needs_sync(int fd);
 
+/* What is known of the file system on `device` that `fd` is open in, an or of
+ * enum queue_disk.  Remembered for a second.  Any thread may ask. */
+enum queue_disk {
+	QUEUE_DISK_HERE = 1 << 0, /* nobody's but this kernel's: it does not
+				     hang because of somebody else */
+	/* No power cut leaves a file with a name that it got after its bytes
+	 * had been handed to the disk, but without these bytes, whoever commits
+	 * what; and an fsync of the file makes both durable. */
+	QUEUE_DISK_ORDERED = 1 << 1,
+};
+unsigned queue_disk(int fd, dev_t device);
+
 /* Whether, in the file system that `fd` is open in, a power cut may leave a
  * rename by half: the old name gone, the new one not there. */
 bool queue_move_needs_sync(int fd);

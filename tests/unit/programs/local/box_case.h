@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "local/box.h"
 #include "local/content.h"
 #include "local/mailbox.h"
+#include "queue/spool.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
@@ -34,13 +36,50 @@ enum { MOST = 130 }; /* more than a round takes */
 static struct {
 	unsigned files, folders;       /* synced */
 	unsigned bad_file, bad_folder; /* the how-manieth fails; 0: none */
+	unsigned waits, names;	       /* for bytes; that files got */
 	bool slow, held, no_links, no_proc;
-	int error; /* of a sync that fails; 0: EIO */
+	bool ordered; /* a name follows the bytes */
+	bool far;     /* it may hang */
+	bool no_wait; /* for bytes is to be had */
+	bool bad_wait;
+	int error;     /* of a sync that fails; 0: EIO */
+	pthread_t who; /* synced last */
 } disk;
 
 static bool named; /* files have a name from the start */
 
+/* Where it is relied upon that a name follows the bytes, these have been waited
+ * for. */
+static int note_name(int result)
+{
+	if (result == 0)
+		disk.names++;
+	if (disk.ordered)
+		assert_true(disk.waits >= disk.names || disk.no_wait);
+	return result;
+}
+
 /* In place of the C library's. */
+int sync_file_range(int fd, off_t from, off_t length, unsigned flags)
+{
+	(void)from;
+	(void)length;
+	assert_true(fd >= 0);
+	if (disk.no_wait || (disk.bad_wait && flags != SYNC_FILE_RANGE_WRITE)) {
+		errno = disk.no_wait ? ENOSYS : EIO;
+		return -1;
+	}
+	disk.waits += flags != SYNC_FILE_RANGE_WRITE;
+	return 0;
+}
+
+int renameat2(int from_dir, const char *from, int to_dir, const char *to,
+	      unsigned flags)
+{
+	return note_name(
+		(int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags));
+}
+
 int linkat(int from_dir, const char *from, int to_dir, const char *to,
 	   int flags)
 {
@@ -48,7 +87,8 @@ int linkat(int from_dir, const char *from, int to_dir, const char *to,
 		errno = EPERM;
 		return -1;
 	}
-	return (int)syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
+	return note_name(
+		(int)syscall(SYS_linkat, from_dir, from, to_dir, to, flags));
 }
 
 int access(const char *path, int mode)
@@ -71,6 +111,7 @@ static int sync_double(int fd)
 	folder = S_ISDIR(st.st_mode);
 	number = __atomic_add_fetch(folder ? &disk.folders : &disk.files, 1,
 				    __ATOMIC_RELAXED);
+	disk.who = pthread_self();
 	while (__atomic_load_n(&disk.held, __ATOMIC_RELAXED))
 		usleep(100);
 	if (disk.slow)
@@ -92,6 +133,13 @@ static void sync_many_double(struct sync_one *ones, size_t count)
 	disk.slow = slow;
 	if (slow)
 		usleep(3000);
+}
+
+static unsigned disk_double(int fd, dev_t device)
+{
+	assert_true(fd >= 0 && device != 0);
+	return (disk.ordered ? QUEUE_DISK_ORDERED : 0) |
+	       (disk.far ? 0 : QUEUE_DISK_HERE);
 }
 
 /* ---- a folder and jobs --------------------------------------------------- */
@@ -140,6 +188,7 @@ static void begin(struct box_case *c, const char *name, unsigned count)
 			.host = "test",
 			.sync = sync_double,
 			.sync_many = sync_many_double,
+			.disk_of = disk_double,
 			.action = OUTCOME_SENT,
 		};
 		list_append(&c->list, &c->jobs[i].node);

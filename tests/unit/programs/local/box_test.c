@@ -148,6 +148,101 @@ static void a_name_that_cannot_be_given(void **state)
 	end(&c);
 }
 
+/* ---- where a name follows the bytes ---------------------------------------
+ */
+
+static void bytes_and_name_in_one_round(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", 5);
+	disk.ordered = true;
+	for (unsigned i = 0; i < 5; i++)
+		(void)maildir_make(&c.jobs[i]);
+	disk.folders = 0;
+	(void)maildir_round(&c.list);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_true(c.jobs[i].done);
+		maildir_end(&c.jobs[i]);
+	}
+	assert_int_equal(sent(&c, 5), 5);
+	assert_int_equal(entries(&c, "new"), 5);
+	assert_int_equal(entries(&c, "tmp"), 0);
+	assert_int_equal(disk.files, 5);
+	assert_int_equal(disk.folders, 0);
+	end(&c);
+}
+
+/* What cannot be synced is taken back, and what was not written gets no name.
+ */
+static void bytes_that_fail_with_their_name(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", 5);
+	disk.ordered = true;
+	disk.bad_file = 2;
+	put_all(&c, 5);
+	assert_int_equal(sent(&c, 5), 4);
+	assert_int_equal(c.jobs[1].action, OUTCOME_DEFERRED);
+	assert_int_equal(entries(&c, "new"), 4);
+	end(&c);
+	begin(&c, "m/", 1);
+	disk.ordered = disk.bad_wait = true;
+	box_deliver(&c.jobs[0], true);
+	assert_int_equal(c.jobs[0].action, OUTCOME_DEFERRED);
+	assert_int_equal(entries(&c, "new"), 0);
+	assert_int_equal(entries(&c, "tmp"), 0);
+	assert_int_equal(disk.names, 0);
+	end(&c);
+}
+
+/* Then the name comes after a sync, as elsewhere. */
+static void bytes_that_cannot_be_waited_for(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", 3);
+	disk.ordered = disk.no_wait = true;
+	put_all(&c, 3);
+	assert_int_equal(sent(&c, 3), 3);
+	assert_int_equal(disk.files, 3 * syncs_of_a_file);
+	assert_int_equal(disk.folders, 1);
+	end(&c);
+	begin(&c, "m/", 3);
+	disk.ordered = disk.no_links = true;
+	put_all(&c, 3);
+	assert_int_equal(sent(&c, 3), 3);
+	assert_int_equal(entries(&c, "new"), 3);
+	assert_int_equal(entries(&c, "tmp"), 0);
+	end(&c);
+}
+
+static void a_folder_that_went_away(void **state)
+{
+	struct box_case c;
+	char path[256];
+
+	(void)state;
+	for (int ordered = 0; ordered < 2; ordered++) {
+		begin(&c, "m/", 2);
+		disk.ordered = ordered != 0;
+		for (unsigned i = 0; i < 2; i++)
+			(void)maildir_make(&c.jobs[i]);
+		snprintf(path, sizeof(path), "%snew", c.path);
+		assert_return_code(rmdir(path), errno);
+		run_rounds(&c, 2);
+		for (unsigned i = 0; i < 2; i++)
+			maildir_end(&c.jobs[i]);
+		assert_int_equal(sent(&c, 2), 2);
+		assert_int_equal(entries(&c, "new"), 2);
+		end(&c);
+	}
+}
+
 /* From here on, files have names from the start, as without /proc. */
 static void with_names(void **state)
 {
@@ -257,6 +352,26 @@ static void a_lone_message(void **state)
 	end(&c);
 }
 
+/* This thread does it itself only where it did well with the last one. */
+static void who_waits_for_a_lone_message(void **state)
+{
+	static const struct {
+		bool far, by_us;
+	} rows[] = {{false, false}, {false, true}, {true, true}, {true, false}};
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", 1);
+	c.jobs[0].may_wait = true;
+	for (size_t i = 0; i < 4; i++) {
+		disk.far = rows[i].far;
+		arrive_together(&c, 1, true);
+		assert_int_equal(pthread_equal(disk.who, pthread_self()) != 0,
+				 rows[i].by_us);
+	}
+	end(&c);
+}
+
 static void a_lone_message_that_fails(void **state)
 {
 	struct box_case c;
@@ -327,11 +442,16 @@ int main(void)
 		cmocka_unit_test(a_message_too_big_fails_alone),
 		cmocka_unit_test(many_for_a_maildir),
 		cmocka_unit_test(a_lone_message),
+		cmocka_unit_test(who_waits_for_a_lone_message),
 		cmocka_unit_test(a_lone_message_that_fails),
 		cmocka_unit_test(no_lone_messages),
 		cmocka_unit_test(a_name_that_cannot_be_given),
 		cmocka_unit_test(several_maildirs),
 		cmocka_unit_test(a_strange_error_of_a_sync),
+		cmocka_unit_test(bytes_and_name_in_one_round),
+		cmocka_unit_test(bytes_that_fail_with_their_name),
+		cmocka_unit_test(bytes_that_cannot_be_waited_for),
+		cmocka_unit_test(a_folder_that_went_away),
 		/* and those about maildirs once more */
 		cmocka_unit_test(with_names),
 		cmocka_unit_test(several_maildirs),
@@ -343,6 +463,10 @@ int main(void)
 		cmocka_unit_test(many_for_a_maildir),
 		cmocka_unit_test(a_lone_message),
 		cmocka_unit_test(no_lone_messages),
+		cmocka_unit_test(bytes_and_name_in_one_round),
+		cmocka_unit_test(bytes_that_fail_with_their_name),
+		cmocka_unit_test(bytes_that_cannot_be_waited_for),
+		cmocka_unit_test(a_folder_that_went_away),
 	};
 
 	return cmocka_run_group_tests_name("local/box", tests, NULL, NULL);
