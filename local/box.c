@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/disk.h"
 #include "local/mailbox.h"
-#include "queue/spool.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
@@ -225,7 +225,7 @@ static bool is_here(const struct mailbox_job *job)
 /* Remember where the last one went, if it may be waited for there. */
 static void note_disk(const struct mailbox_job *job)
 {
-	bool is_near = (job->disk & QUEUE_DISK_HERE) != 0;
+	bool is_near = (job->disk & DISK_LOCAL) != 0;
 
 	if (!job->may_wait || is_here(job) == is_near)
 		return;

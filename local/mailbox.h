@@ -54,7 +54,7 @@ struct mailbox_job {
 	/* fsync() and sync_many(), or what a test has in their place */
 	int (*sync)(int fd);
 	void (*sync_many)(struct sync_one *ones, size_t count);
-	/* queue_disk() */
+	/* disk_traits() */
 	unsigned (*disk_of)(int fd, dev_t device);
 	/* between the steps of a maildir delivery */
 	struct maildir_file *file; /* inside */
@@ -89,7 +89,7 @@ int maildir_make(void *job);
  * that are written become stable, or a file whose bytes are stable moves to
  * new/ and is stable there; then the job is `done`.  That takes two rounds, or
  * three where a file needs a name from the start; where the
- * disk is QUEUE_DISK_ORDERED, both are one step. */
+ * disk is DISK_ORDERED, both are one step. */
 #define MAILDIR_ROUND_MOST 100
 #define MAILDIR_ROUNDS 3
 int maildir_round(void *list);

@@ -28,9 +28,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/disk.h"
 #include "base/sync.h"
 #include "local/mailbox.h"
-#include "queue/spool.h"
 
 #define PATH_ROOM 4096
 #define TRIES 5
@@ -216,7 +216,7 @@ static int name_final(struct mailbox_job *job)
 		return -errno;
 	job->device = st.st_dev;
 	job->disk = job->disk_of(f->fd, st.st_dev);
-	f->follows = (job->disk & QUEUE_DISK_ORDERED) != 0;
+	f->follows = (job->disk & DISK_ORDERED) != 0;
 	if (!maildir_name(name, sizeof(name), clock_wall_us(), st.st_dev,
 			  st.st_ino, job->host))
 		return -ENAMETOOLONG;

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/disk.h"
 #include "base/log.h"
 #include "base/sync.h"
 #include "base/why.h"
@@ -18,7 +19,6 @@
 #include "local/content.h"
 #include "local/mailbox.h"
 #include "local/params.h"
-#include "queue/spool.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
@@ -81,7 +81,7 @@ static struct mailbox_job mailbox_job_of(const struct worker_site *site,
 		.host = site->host,
 		.sync = fsync,
 		.sync_many = sync_many,
-		.disk_of = queue_disk,
+		.disk_of = disk_traits,
 		.may_wait = geteuid() != site->shared_uid &&
 			    (t->flags & TASK_VIRTUAL) == 0,
 	};

@@ -11,6 +11,7 @@
 
 #include "base/byteset.h"
 #include "base/clock.h"
+#include "base/disk.h"
 #include "base/why.h"
 #include "queue/inside.h"
 
@@ -164,9 +165,9 @@ int queue_open(const char *queue_directory, const struct queue_opts *opts,
 	q->memory_limit =
 		opts->memory_limit > 0 ? opts->memory_limit : MEMORY_LIMIT;
 	q->no_sync = opts->no_sync;
-	q->sync_dir = queue_entry_needs_sync(q->dirs[QUEUE_INCOMING]);
+	q->sync_dir = disk_entry_needs_sync(q->dirs[QUEUE_INCOMING]);
 	q->sync_moves =
-		!q->no_sync && queue_move_needs_sync(q->dirs[QUEUE_INCOMING]);
+		!q->no_sync && disk_move_needs_sync(q->dirs[QUEUE_INCOMING]);
 	set_hashing(q, opts);
 	queue_id_maker_init(&q->ids);
 	q->space_asked = INT64_MIN;

@@ -44,26 +44,6 @@ MUST_USE int queue_make_tree(const char *queue_directory, uid_t owner,
 /* Whose the queue is: the owner of incoming/.  Returns: 0 or -errno. */
 MUST_USE int queue_owner(const struct queue *q, uid_t *uid, gid_t *gid);
 
-/* Whether, in the file system that `fd` is open in, an
- * fsync of a new file does not make its directory entry durable too. */
-bool queue_entry_needs_sync(int fd);
-
-/* What is known of the file system on `device` that `fd` is open in, an or of
- * enum queue_disk.  Remembered for a second.  Any thread may ask. */
-enum queue_disk {
-	QUEUE_DISK_HERE = 1 << 0, /* nobody's but this kernel's: it does not
-				     hang because of somebody else */
-	/* No power cut leaves a file with a name that it got after its bytes
-	 * had been handed to the disk, but without these bytes, whoever commits
-	 * what; and an fsync of the file makes both durable. */
-	QUEUE_DISK_ORDERED = 1 << 1,
-};
-unsigned queue_disk(int fd, dev_t device);
-
-/* Whether, in the file system that `fd` is open in, a power cut may leave a
- * rename by half: the old name gone, the new one not there. */
-bool queue_move_needs_sync(int fd);
-
 /* Be the only one who manages the queue (writers need no lock): until
  * queue_close() or the end of the process.
  * Returns: 0; -EWOULDBLOCK: somebody else does; -errno. */
@@ -83,7 +63,7 @@ MUST_USE int queue_file_find(struct queue *q, struct str id,
 			     enum queue_name *where);
 
 /* Move it; makes the hash directory if need be.  Returns: 0, -ENOENT…
- * Blocks:  where queue_move_needs_sync(), until the new name is durable. */
+ * Blocks:  where disk_move_needs_sync(), until the new name is durable. */
 MUST_USE int queue_file_move(struct queue *q, enum queue_name from,
 			     enum queue_name to, struct str id);
 

@@ -24,10 +24,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/disk.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "queue/drop.h"
-#include "queue/spool.h"
 
 #include "submit/site.h"
 
@@ -104,7 +104,7 @@ static int file_commit(struct drop_file *f)
 	/* The name too.  Where fsync of a new file does not do that, the
 	 * directory is synced if it can be opened: it is write-only for us
 	 * unless the caller is its owner. */
-	if (!queue_entry_needs_sync(f->fd))
+	if (!disk_entry_needs_sync(f->fd))
 		return 0;
 	dir = open("maildrop", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir >= 0) {

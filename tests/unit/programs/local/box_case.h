@@ -21,11 +21,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/disk.h"
 #include "base/sync.h"
 #include "local/box.h"
 #include "local/content.h"
 #include "local/mailbox.h"
-#include "queue/spool.h"
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
@@ -138,8 +138,7 @@ static void sync_many_double(struct sync_one *ones, size_t count)
 static unsigned disk_double(int fd, dev_t device)
 {
 	assert_true(fd >= 0 && device != 0);
-	return (disk.ordered ? QUEUE_DISK_ORDERED : 0) |
-	       (disk.far ? 0 : QUEUE_DISK_HERE);
+	return (disk.ordered ? DISK_ORDERED : 0) | (disk.far ? 0 : DISK_LOCAL);
 }
 
 /* ---- a folder and jobs --------------------------------------------------- */

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC */
+/* What file systems do with names and bytes: see base/disk.h. */
+#include "base/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define EXT4 0xef53
+#define XFS 0x58465342
+#define BTRFS 0x9123683e
+#define TMPFS 0x01021994 /* nothing is durable there anyhow */
+
+#define REMEMBERED_MS 1000
+
+/* ext4 with a journal commits the transaction that made both; without one it
+ * writes the new entry's directory as part of fsync (ext4_sync_parent).  xfs
+ * forces its log up to the transaction that made both.  btrfs logs the new name
+ * with the inode.  Elsewhere we do not know, and sync the directory as well. */
+bool disk_entry_needs_sync(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return true;
+	switch ((unsigned long)fs.f_type) {
+	case EXT4:
+	case XFS:
+	case BTRFS:
+	case TMPFS:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* The file of ext4 for the file system on `device` in which it says who writes
+ * its journal. */
+static int open_journal_task(dev_t device)
+{
+	char path[512], disk[256];
+	const char *name;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u",
+		       major(device), minor(device));
+	n = readlink(path, disk, sizeof(disk) - 1);
+	if (n < 0)
+		return -errno;
+	disk[n] = '\0';
+	name = strrchr(disk, '/');
+	(void)snprintf(path, sizeof(path), "/sys/fs/ext4/%s/journal_task",
+		       name != NULL ? name + 1 : disk);
+	n = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	return n < 0 ? -errno : (int)n;
+}
+
+/* Whether ext4 says that it has no journal, or does not say. */
+static bool is_without_journal(dev_t device)
+{
+	static const char none[] = "<none>";
+	char task[sizeof(none) - 1];
+	int fd = open_journal_task(device);
+	ssize_t n;
+
+	if (fd < 0)
+		return true;
+	n = read(fd, task, sizeof(task));
+	(void)close(fd);
+	return n <= 0 || (n == (ssize_t)sizeof(task) &&
+			  memcmp(task, none, sizeof(task)) == 0);
+}
+
+bool disk_move_needs_sync(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+		return true;
+	return (unsigned long)fs.f_type == EXT4 &&
+	       is_without_journal(st.st_dev);
+}
+
+/* ---- traits --------------------------------------------------------------
+ *
+ * Why names follow bytes in ext4 with a journal and in xfs: a commit of the
+ * journal, and a write of the log, flushes what the disk has in its cache
+ * before it counts.  Both put the place of a file's bytes into the journal
+ * before its name, if the name is given when the bytes have been written; and
+ * the fsync of a file commits what it took part in, to which the change of its
+ * name belongs.
+ *
+ * An ext4 whose journal is on another disk does not always flush the one with
+ * the bytes.  There a power cut may leave a name without its bytes until the
+ * fsync returns, and no longer. */
+
+static unsigned look_at(int fd, dev_t device)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return 0;
+	switch ((unsigned long)fs.f_type) {
+	case EXT4:
+		return is_without_journal(device) ? DISK_LOCAL
+						  : DISK_LOCAL | DISK_ORDERED;
+	case XFS:
+		return DISK_LOCAL | DISK_ORDERED;
+	case BTRFS:
+	case TMPFS:
+		return DISK_LOCAL;
+	default:
+		return 0;
+	}
+}
+
+/* What was found out last.  Threads of the pool ask. */
+static struct {
+	pthread_mutex_t lock;
+	dev_t device;
+	int64_t until;
+	unsigned traits;
+} last = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool remembers(dev_t device, unsigned *traits)
+{
+	bool found;
+
+	(void)pthread_mutex_lock(&last.lock);
+	found = last.device == device && clock_now() < last.until;
+	*traits = last.traits;
+	(void)pthread_mutex_unlock(&last.lock);
+	return found;
+}
+
+static void remember(dev_t device, unsigned traits)
+{
+	(void)pthread_mutex_lock(&last.lock);
+	last.device = device;
+	last.traits = traits;
+	last.until = clock_deadline(REMEMBERED_MS);
+	(void)pthread_mutex_unlock(&last.lock);
+}
+
+unsigned disk_traits(int fd, dev_t device)
+{
+	unsigned traits;
+
+	if (remembers(device, &traits))
+		return traits;
+	traits = look_at(fd, device); /* which may hang: not with the lock */
+	remember(device, traits);
+	return traits;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC */
+/* What is known of file systems, and that one that hangs keeps no other out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/disk.h"
+
+enum { HANGING_FD = 77 };
+
+static struct {
+	unsigned long type;
+	const char *journal; /* what ext4 says of it; NULL: nothing */
+	int error;	     /* of fstatfs() */
+	unsigned questions;
+	sem_t reached, go_on; /* by the one that hangs */
+} fs;
+
+/* In place of the C library's. */
+int fstatfs(int fd, struct statfs *out)
+{
+	fs.questions++;
+	if (fd == HANGING_FD) {
+		sem_post(&fs.reached);
+		sem_wait(&fs.go_on);
+	}
+	memset(out, 0, sizeof(*out));
+	out->f_type = (__fsword_t)fs.type;
+	errno = fs.error;
+	return fs.error != 0 ? -1 : 0;
+}
+
+ssize_t readlink(const char *path, char *to, size_t max)
+{
+	static const char target[] = "../../devices/virtual/block/disk7";
+
+	assert_string_equal(path, "/sys/dev/block/8:1");
+	assert_true(max >= sizeof(target));
+	memcpy(to, target, sizeof(target) - 1);
+	return sizeof(target) - 1;
+}
+
+int openat(int dir, const char *path, int flags, ...)
+{
+	int fd;
+
+	(void)dir;
+	(void)flags;
+	assert_string_equal(path, "/sys/fs/ext4/disk7/journal_task");
+	if (fs.journal == NULL) {
+		errno = ENOENT;
+		return -1;
+	}
+	fd = memfd_create("journal_task", MFD_CLOEXEC);
+	assert_return_code(fd, errno);
+	assert_int_equal(pwrite(fd, fs.journal, strlen(fs.journal), 0),
+			 strlen(fs.journal));
+	return fd;
+}
+
+/* The traits of a file system that was not asked about before: devices take
+ * turns in what is remembered. */
+static unsigned fresh(void)
+{
+	unsigned long type = fs.type;
+
+	fs.type = 0;
+	(void)disk_traits(0, makedev(9, 9));
+	fs.type = type;
+	return disk_traits(0, makedev(8, 1));
+}
+
+static void what_is_known(void **state)
+{
+	static const struct {
+		unsigned long type;
+		const char *journal;
+		int error;
+		unsigned traits;
+	} rows[] = {
+		{0xef53, "4711\n", 0, DISK_LOCAL | DISK_ORDERED},
+		{0xef53, "<none>\n", 0, DISK_LOCAL},
+		{0xef53, "", 0, DISK_LOCAL},
+		{0xef53, NULL, 0, DISK_LOCAL},
+		{0x58465342, NULL, 0, DISK_LOCAL | DISK_ORDERED}, /* xfs */
+		{0x9123683e, NULL, 0, DISK_LOCAL},		  /* btrfs */
+		{0x01021994, NULL, 0, DISK_LOCAL},		  /* tmpfs */
+		{0x6969, NULL, 0, 0},				  /* nfs */
+		{0x794c7630, NULL, 0, 0},			  /* overlay */
+		{0xef53, "4711\n", EIO, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		fs.type = rows[i].type;
+		fs.journal = rows[i].journal;
+		fs.error = rows[i].error;
+		assert_int_equal(fresh(), rows[i].traits);
+	}
+	fs.error = 0;
+}
+
+static void it_is_asked_once_a_second(void **state)
+{
+	(void)state;
+	fs.type = 0x58465342;
+	fs.questions = 0;
+	(void)fresh();
+	for (int i = 0; i < 3; i++)
+		(void)disk_traits(0, makedev(8, 1));
+	assert_int_equal(fs.questions, 2);
+	fs.type = 0x6969; /* something else was mounted there */
+	usleep(1100 * 1000);
+	assert_int_equal(disk_traits(0, makedev(8, 1)), 0);
+}
+
+static void *hang(void *arg)
+{
+	(void)arg;
+	(void)disk_traits(HANGING_FD, makedev(0, 50));
+	return NULL;
+}
+
+static void one_that_hangs_keeps_no_other_out(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	fs.type = 0x58465342;
+	assert_int_equal(sem_init(&fs.reached, 0, 0), 0);
+	assert_int_equal(sem_init(&fs.go_on, 0, 0), 0);
+	assert_int_equal(pthread_create(&thread, NULL, hang, NULL), 0);
+	assert_int_equal(sem_wait(&fs.reached), 0);
+	alarm(10); /* ends a test that waits */
+	assert_int_equal(fresh(), DISK_LOCAL | DISK_ORDERED);
+	alarm(0);
+	sem_post(&fs.go_on);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_known),
+		cmocka_unit_test(it_is_asked_once_a_second),
+		cmocka_unit_test(one_that_hangs_keeps_no_other_out),
+	};
+
+	return cmocka_run_group_tests_name("base/disk", tests, NULL, NULL);
+}
