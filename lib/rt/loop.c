@@ -41,6 +41,8 @@ static struct {
 	uv_loop_t *uv; /* NULL: none is open */
 	struct alarm *alarm;
 	int64_t alarm_at; /* DEADLINE_NEVER: it is not set */
+	uint64_t idle_ns;
+	uint64_t idle_since_ns; /* 0: it is not */
 	unsigned generation;
 	int holds;
 	bool stopping;
@@ -100,9 +102,10 @@ int loop_open(struct why *why)
 	error = uv_loop_init(loop.uv);
 	if (error != 0)
 		goto fail;
-	(void)uv_loop_configure(loop.uv, UV_METRICS_IDLE_TIME);
 	uv_timer_init(loop.uv, &loop.alarm->handle);
 	loop.alarm_at = DEADLINE_NEVER;
+	loop.idle_ns = 0;
+	loop.idle_since_ns = 0;
 	loop.generation++;
 	loop.holds = 0;
 	return 0;
@@ -113,13 +116,6 @@ fail:
 	loop.uv = NULL;
 	return why_fail(why, error, "cannot open an event loop: %s",
 			uv_strerror(error));
-}
-
-int64_t loop_idle_us(void)
-{
-	return loop.uv == NULL
-		       ? 0
-		       : (int64_t)(uv_metrics_idle_time(loop.uv) / 1000);
 }
 
 static void end_handle(uv_handle_t *handle, void *arg)
@@ -228,6 +224,21 @@ static void set_alarm(void)
 	loop.alarm_at = at;
 }
 
+/* Let libuv look at descriptors, and wait for them when no fiber is ready.
+ * (Its own UV_METRICS_IDLE_TIME costs every wait a second call of epoll.) */
+static void look_around(void)
+{
+	if (fiber_has_ready()) {
+		uv_run(loop.uv, UV_RUN_NOWAIT);
+		return;
+	}
+	(void)log_flush();
+	loop.idle_since_ns = uv_hrtime();
+	uv_run(loop.uv, UV_RUN_ONCE);
+	loop.idle_ns += uv_hrtime() - loop.idle_since_ns;
+	loop.idle_since_ns = 0;
+}
+
 void loop_run(void)
 {
 	loop.stopping = false;
@@ -237,10 +248,7 @@ void loop_run(void)
 		if (loop.stopping || (fiber_count() == 0 && loop.holds == 0))
 			break;
 		set_alarm();
-		if (!fiber_has_ready())
-			(void)log_flush();
-		uv_run(loop.uv,
-		       fiber_has_ready() ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+		look_around();
 		if (deadline_first() != NULL)
 			fiber_expire(clock_now());
 	}
@@ -250,6 +258,15 @@ void loop_run(void)
 void loop_stop(void)
 {
 	loop.stopping = true;
+}
+
+int64_t loop_idle_us(void)
+{
+	uint64_t ns = loop.idle_ns;
+
+	if (loop.idle_since_ns != 0) /* a timer asks */
+		ns += uv_hrtime() - loop.idle_since_ns;
+	return (int64_t)(ns / 1000);
 }
 
 /* ---- timers without a fiber ---------------------------------------------- */

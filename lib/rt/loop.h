@@ -41,8 +41,8 @@ MUST_USE int loop_reopen(struct why *why);
 void loop_run(void);
 void loop_stop(void);
 
-/* How many microseconds the loop has waited for something to do, since it was
- * opened.  What it has not waited it has worked, or been kept from working. */
+/* How many microseconds the loop has waited for something to do since it was
+ * opened.  The rest of the time it has worked, or been kept from working. */
 int64_t loop_idle_us(void);
 
 /* Free what loop_open() took (for the leak checkers). */

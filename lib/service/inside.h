@@ -95,7 +95,7 @@ struct service_inside {
 	int64_t busy_told;
 	struct rt_timer *busy_timer; /* looks how busy we are, or NULL */
 	int64_t looked_at;	     /* clock_now(), the last time */
-	int64_t idle_then;	     /* loop_idle_us() */
+	int64_t idle_then_us;	     /* loop_idle_us() */
 	int64_t phase_since;	     /* clock_now() */
 	int control;		     /* socket to master; -1: none */
 	int lock;		     /* -1: none */

@@ -23,7 +23,7 @@
 enum {
 	FULL_POLL_MS = 20, /* another worker's session may have ended */
 	TELL_EVERY_MS = 1000,
-	BUSY_SESSIONS = 4,
+	BUSY_SESSIONS = 4, /* so few are no reason for another worker */
 	BUSY_LOOK_MS = 100,
 	BUSY_PERCENT = 60,
 	PAUSE_MS = 500, /* after an error of accept() */
@@ -43,12 +43,13 @@ static void tell_sometimes(struct service_env *env, char what, int64_t *told)
  *
  * Another worker is for a loop that has had something to do for most of the
  * time.  Sessions that wait for the disk are no reason: it would not wait for
- * less, and its messages would be committed apart from ours. */
+ * less, and its messages would be committed apart from ours, each for a flush
+ * of its own. */
 
 static void remember_now(struct service_inside *in)
 {
 	in->looked_at = clock_now();
-	in->idle_then = loop_idle_us();
+	in->idle_then_us = loop_idle_us();
 }
 
 static void look_busy(void *arg)
@@ -56,14 +57,14 @@ static void look_busy(void *arg)
 	struct service_env *env = arg;
 	struct service_inside *in = env->inside;
 	int64_t span_us = (clock_now() - in->looked_at) * 1000;
-	int64_t idle_us = loop_idle_us() - in->idle_then;
+	int64_t worked_us = span_us - (loop_idle_us() - in->idle_then_us);
 
 	remember_now(in);
 	if (in->session_count <= BUSY_SESSIONS ||
 	    in->phase != SERVICE_SERVING) {
 		rt_timer_stop(in->busy_timer);
 		in->busy_timer = NULL;
-	} else if (idle_us < span_us / 100 * (100 - BUSY_PERCENT)) {
+	} else if (worked_us > span_us / 100 * BUSY_PERCENT) {
 		tell_sometimes(env, SERVICE_BUSY, &in->busy_told);
 	}
 }

@@ -371,6 +371,41 @@ static void test_fork_and_reopen(void **state)
 	in_fiber(fork_amid, NULL);
 }
 
+/* ---- idleness ------------------------------------------------------------ */
+
+static void spin(int64_t ms)
+{
+	int64_t until = clock_deadline(ms);
+
+	while (clock_now() < until)
+		continue;
+}
+
+/* It is idle while all fibers wait, and not while one works or yields. */
+static void be_idle_and_busy(void *arg)
+{
+	int64_t before = loop_idle_us(), began = clock_now(), until;
+
+	(void)arg;
+	CHECK(fiber_sleep(clock_deadline(50)) == 0);
+	CHECK(loop_idle_us() - before >= 45000);
+	before = loop_idle_us();
+	spin(50);
+	until = clock_deadline(50);
+	while (clock_now() < until)
+		fiber_yield();
+	CHECK(loop_idle_us() - before < 5000);
+	CHECK(loop_idle_us() <= (clock_now() - began + 1) * 1000);
+}
+
+static void test_idleness(void **state)
+{
+	in_fiber(be_idle_and_busy, NULL);
+	assert_int_equal(loop_open(NULL), 0);
+	assert_int_equal(loop_idle_us(), 0);
+	loop_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_children),
 		cmocka_unit_test(test_fork_and_reopen),
+		cmocka_unit_test(test_idleness),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

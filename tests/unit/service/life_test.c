@@ -26,9 +26,17 @@
 #include "service/service.h"
 #include "stats/stats.h"
 
-enum { PATIENCE_MS = 10000, TEXT_MAX = 256 };
+enum { PATIENCE_MS = 10000, WORK_MS = 500, TEXT_MAX = 256 };
 
 /* ---- the daemon: it echoes lines ----------------------------------------- */
+
+static void spin(void)
+{
+	int64_t until = clock_deadline(WORK_MS);
+
+	while (clock_now() < until)
+		continue;
+}
 
 static void echo_accept(struct service_env *env, int fd,
 			const struct service_listener *on)
@@ -47,6 +55,8 @@ static void echo_accept(struct service_env *env, int fd,
 			line = service_draining(env) ? STR("yes") : STR("no");
 		if (str_eq(line, STR("drain")))
 			service_drain(env);
+		if (str_eq(line, STR("work")))
+			spin();
 		(void)stream_write(s, line, clock_deadline(1000));
 		(void)stream_write(s, STR("\n"), clock_deadline(1000));
 	}
@@ -324,6 +334,44 @@ static void sigterm_stops_it(void **state)
 	finish(&in);
 }
 
+static bool has_told(const struct instance *in)
+{
+	struct pollfd p = {.fd = in->control, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static int dial_and_read(const struct instance *in)
+{
+	int fd = dial(in);
+
+	assert_string_equal(line_of(fd, PATIENCE_MS), "first");
+	return fd;
+}
+
+/* Many sessions that wait are no reason for another process; work is. */
+static void it_asks_for_another_when_it_is_busy(void **state)
+{
+	struct instance in;
+	int fds[8];
+
+	(void)state;
+	start(&in, "0");
+	for (int i = 0; i < 6; i++)
+		fds[i] = dial_and_read(&in);
+	(void)usleep(WORK_MS * 1000);
+	fds[6] = dial_and_read(&in);
+	assert_false(has_told(&in));
+	ask(fds[0], "work\n", "work");
+	fds[7] = dial_and_read(&in);
+	assert_int_equal(hear(&in), SERVICE_BUSY);
+	for (int i = 0; i < 8; i++)
+		(void)close(fds[i]);
+	tell(&in, SERVICE_STOP);
+	assert_int_equal(hear(&in), SERVICE_EXITING);
+	finish(&in);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +382,7 @@ int main(void)
 		cmocka_unit_test(without_master_it_ends),
 		cmocka_unit_test(sigterm_stops_it),
 		cmocka_unit_test(what_it_opens_is_not_its_log),
+		cmocka_unit_test(it_asks_for_another_when_it_is_busy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
