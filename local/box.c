@@ -180,8 +180,9 @@ static void pass(const char *name, struct mailbox_job *job,
 
 /* ---- deliveries ---------------------------------------------------------- */
 
-/* A mailbox that hangs must not take all threads. */
-static void make(struct mailbox_job *job)
+/* Have `step` done for the job alone, in a thread.  A mailbox that hangs must
+ * not take all of them. */
+static void make(struct mailbox_job *job, int (*step)(void *job))
 {
 	struct gate *g = enter(job->path);
 	int64_t until = clock_deadline(STUCK_MS);
@@ -194,7 +195,7 @@ static void make(struct mailbox_job *job)
 		(void)!waitq_wait(&g->moved, until);
 	if (g->making < MAKING_MOST) {
 		g->making++;
-		(void)offload(maildir_make, job);
+		(void)offload(step, job);
 		g->making--;
 		waitq_wake_one(&g->moved);
 	} else {
@@ -213,8 +214,6 @@ static void finish(struct mailbox_job *job)
 	for (int i = 0; i < MAILDIR_ROUNDS && !job->done; i++)
 		if (job->action == OUTCOME_SENT)
 			pass(disk, job, maildir_round);
-	if (!job->done && job->action == OUTCOME_SENT)
-		give_up(job);
 }
 
 static bool is_here(const struct mailbox_job *job)
@@ -222,10 +221,10 @@ static bool is_here(const struct mailbox_job *job)
 	return here != NULL && strcmp(here, job->path) == 0;
 }
 
-/* Remember where the last one went, if it may be waited for there. */
+/* Remember where the last one went, if the disk may be waited for there. */
 static void note_disk(const struct mailbox_job *job)
 {
-	bool is_near = (job->disk & DISK_LOCAL) != 0;
+	bool is_near = (job->traits & DISK_LOCAL) != 0;
 
 	if (!job->may_wait || is_here(job) == is_near)
 		return;
@@ -233,24 +232,28 @@ static void note_disk(const struct mailbox_job *job)
 	here = is_near ? strdup(job->path) : NULL;
 }
 
-/* One that has no company has all its steps done at once: in this thread, when
- * there is nobody who must not wait for that, and the disk can make nobody wait
- * for ever; who comes meanwhile comes together. */
+/* What has no company is delivered in one go.  This thread does that when the
+ * process has one user, and the last delivery found that maildir on a disk of
+ * this machine: handing it to another thread takes longer than it saves, and
+ * what comes meanwhile is gathered. */
 static void put_file(struct mailbox_job *job)
 {
-	bool alone = ++going == 1;
+	bool alone;
 
+	going++;
 	if (fiber_self() != NULL)
 		fiber_yield(); /* to those that have come already */
-	alone = alone && going == 1;
+	alone = going == 1;
 	if (alone && job->may_wait && is_here(job)) {
 		(void)maildir_all(job);
 	} else if (alone) {
-		(void)offload(maildir_all, job);
+		make(job, maildir_all);
 	} else {
-		make(job);
+		make(job, maildir_make);
 		finish(job);
 	}
+	if (!job->done && job->action == OUTCOME_SENT)
+		give_up(job);
 	going--;
 	note_disk(job);
 	maildir_end(job);
@@ -262,7 +265,7 @@ void box_deliver(struct mailbox_job *job, bool maildir)
 	job->action = OUTCOME_SENT;
 	job->dsn = STR("2.0.0");
 	job->file = NULL;
-	job->disk = 0;
+	job->traits = 0;
 	job->done = false;
 	if (fiber_self() != NULL)
 		fiber_shield();

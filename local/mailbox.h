@@ -2,8 +2,9 @@
 /* local/mailbox.h — append messages to a file, or put them into a maildir.
  *
  * These functions block and touch nothing but their jobs: run them with
- * offload(), in a process that has become the mailbox's user.  They report
- * success only when bytes and directory entry are on stable storage.
+ * offload(), or where nobody else is waiting, in a process that has become the
+ * mailbox's user.  They report success only when bytes and directory entry are
+ * on stable storage.
  *
  * Messages go together where that saves flushes of the disk: an mbox is locked
  * and synced once for all that are for it, and all that go into maildirs of one
@@ -51,18 +52,18 @@ struct mailbox_job {
 	bool strict;	  /* the file must be owned by… */
 	uid_t uid;	  /* …this user */
 	const char *host; /* for maildir names */
+	bool may_wait;	  /* local/box.c: the process has one user only */
 	/* fsync() and sync_many(), or what a test has in their place */
 	int (*sync)(int fd);
 	void (*sync_many)(struct sync_one *ones, size_t count);
-	/* disk_traits() */
-	unsigned (*disk_of)(int fd, dev_t device);
+	/* disk_traits(), in the same way */
+	unsigned (*traits_of)(int fd, dev_t device);
 	/* between the steps of a maildir delivery */
 	struct maildir_file *file; /* inside */
 	dev_t device;		   /* where the file was made */
-	unsigned disk;		   /* of what kind that is */
+	unsigned traits;	   /* of that: enum disk_trait */
 	bool done;		   /* there is nothing left to do */
-	bool taken;    /* local/box.c: a step is under way with it */
-	bool may_wait; /* local/box.c: the process has nobody else to serve */
+	bool taken; /* local/box.c: a step is under way with it */
 	/* how it went */
 	enum outcome_action action;
 	struct str dsn; /* a constant */
@@ -87,14 +88,15 @@ int maildir_make(void *job);
 /* `list`: of at most MAILDIR_ROUND_MOST struct mailbox_job, for maildirs of one
  * file system and with the same sync_many.  Brings each on by one step: bytes
  * that are written become stable, or a file whose bytes are stable moves to
- * new/ and is stable there; then the job is `done`.  That takes two rounds, or
- * three where a file needs a name from the start; where the
- * disk is DISK_ORDERED, both are one step. */
+ * new/ and is stable there; then the job is `done`.  Where the disk is
+ * DISK_ORDERED both are one step.  A file that cannot get a name afterwards is
+ * made once more, with one: another round, and three at most. */
 #define MAILDIR_ROUND_MOST 100
 #define MAILDIR_ROUNDS 3
 int maildir_round(void *list);
 
-/* All these steps for one job that has no company. */
+/* All of it for one job that has no company: the file has a name in tmp/ from
+ * the start, which saves the sync that a first name costs. */
 int maildir_all(void *job);
 
 /* After the last step that was made, in any case.  Removes what is in tmp/, and

@@ -4,7 +4,8 @@
  *
  * Where the file system can, it has no name until then (O_TMPFILE): a crash
  * leaves nothing in tmp/, several can be made at the same time, and a folder
- * is changed once instead of three times.
+ * is changed once instead of three times.  What comes alone has one all the
+ * same: a first name costs another sync, and nobody shares it.
  *
  * What must be stable is so in two rounds.  A round waits until the bytes of
  * the new files have been handed to the disk, moves the files that the last one
@@ -15,9 +16,9 @@
  * else brings its link count to the disk, and btrfs does not log a file before.
  * syncfs() would save the counting, but it also waits for what others write.
  *
- * Where no crash can leave the name without the bytes, one round does: the new
- * files are moved as soon as their bytes have been handed to the disk, and one
- * sync makes both stable, or neither. */
+ * Where no crash can leave the name without the bytes (DISK_ORDERED), one round
+ * does: the new files are moved as soon as their bytes have been handed to the
+ * disk, and one sync makes both stable. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,8 +41,7 @@ struct maildir_file {
 	int fd;	       /* -1: closed */
 	bool nameless; /* until it is moved; `tmp` is its folder */
 	bool in_tmp;   /* `tmp` is its name */
-	bool follows;  /* its name does, its bytes: one sync for both */
-	bool handed;   /* its bytes are written back, stable or not */
+	bool ordered;  /* it may be moved when its bytes are with the disk */
 	bool stable;   /* its bytes are */
 	bool moved;
 	/* Of the syncs of a round, those that it waits for, or NO_SYNC. */
@@ -215,8 +215,8 @@ static int name_final(struct mailbox_job *job)
 	if (fstat(f->fd, &st) < 0)
 		return -errno;
 	job->device = st.st_dev;
-	job->disk = job->disk_of(f->fd, st.st_dev);
-	f->follows = (job->disk & DISK_ORDERED) != 0;
+	job->traits = job->traits_of(f->fd, st.st_dev);
+	f->ordered = (job->traits & DISK_ORDERED) != 0;
 	if (!maildir_name(name, sizeof(name), clock_wall_us(), st.st_dev,
 			  st.st_ino, job->host))
 		return -ENAMETOOLONG;
@@ -315,7 +315,7 @@ static void start_over(struct mailbox_job *job)
 
 	(void)close(f->fd);
 	f->fd = -1;
-	f->nameless = f->handed = f->stable = false;
+	f->nameless = f->stable = false;
 	if (make_file(job, open_named) == 0)
 		begin_write_back(job);
 }
@@ -335,7 +335,8 @@ static void move_to_new(struct mailbox_job *job)
 		f->in_tmp = false;
 	} else if (needs_name(f, error)) {
 		start_over(job);
-	} else if (error == -EPERM) { /* no links here, nor a safe rename */
+	} else if (error == -EPERM || error == -ENOENT) {
+		/* No links here, nor a safe rename; or it was taken away. */
 		(void)mailbox_fail_later(job, error, "link to", f->final);
 	} else {
 		(void)mailbox_fail(job, error, "link to", f->final);
@@ -396,14 +397,15 @@ static void wait_for_bytes(struct mailbox_job *job)
 			    SYNC_FILE_RANGE_WAIT_BEFORE |
 				    SYNC_FILE_RANGE_WRITE |
 				    SYNC_FILE_RANGE_WAIT_AFTER) == 0)
-		f->handed = true;
-	else if (errno == ENOSYS)
-		f->follows = false;
+		return;
+	if (errno == ENOSYS)
+		f->ordered = false;
 	else /* This was said once: fsync would say that all is well. */
 		(void)mailbox_fail_later(job, -errno, "write back", f->tmp);
 }
 
-/* A sync of one file would otherwise commit before the next one's bytes have
+/* After this no file is `ordered` whose bytes the disk does not have.  Also, a
+ * sync of one file would otherwise commit before the next one's bytes have
  * their place, and that one need a commit of its own. */
 static void hand_bytes_over(struct list *jobs)
 {
@@ -415,7 +417,7 @@ static void hand_bytes_over(struct list *jobs)
 		const struct maildir_file *f = job->file;
 
 		if (job->action == OUTCOME_SENT && !f->stable &&
-		    (!alone || f->follows))
+		    (!alone || f->ordered))
 			wait_for_bytes(job);
 	}
 }
@@ -426,12 +428,12 @@ static void move_file(struct round *r, struct mailbox_job *job)
 	int error = 0;
 
 	f->folder_sync = NO_SYNC;
-	if (!f->follows)
+	if (!f->ordered)
 		add_folder(r, job);
 	if (job->action == OUTCOME_SENT)
 		move_to_new(job);
 	/* It may be written to, but not read. */
-	if (f->moved && !f->follows && f->folder_sync == NO_SYNC)
+	if (f->moved && !f->ordered && f->folder_sync == NO_SYNC)
 		error = mailbox_sync_around(f->final);
 	if (error != 0)
 		(void)mailbox_fail_later(job, error, "sync folder of",
@@ -445,8 +447,7 @@ static void move_files(struct round *r, struct list *jobs)
 		struct mailbox_job *job = job_of(node);
 		const struct maildir_file *f = job->file;
 
-		if (job->action == OUTCOME_SENT &&
-		    (f->stable || (f->follows && f->handed)))
+		if (job->action == OUTCOME_SENT && (f->stable || f->ordered))
 			move_file(r, job);
 	}
 }
@@ -461,7 +462,7 @@ static void add_files(struct round *r, struct list *jobs)
 		if (job->action != OUTCOME_SENT)
 			continue;
 		f->own_sync = NO_SYNC;
-		if (!f->stable || f->nameless || (f->moved && f->follows))
+		if (!f->stable || f->nameless || (f->moved && f->ordered))
 			f->own_sync = round_add(r, f->fd);
 	}
 }
@@ -477,7 +478,7 @@ static void learn(const struct round *r, struct mailbox_job *job)
 	int error = error_of(r, f->own_sync);
 
 	f->stable = true;
-	if (f->fd >= 0 && (f->moved || (!f->nameless && !f->follows))) {
+	if (f->fd >= 0 && (f->moved || (!f->nameless && !f->ordered))) {
 		if (close(f->fd) < 0 && error == 0)
 			error = -errno;
 		f->fd = -1;
@@ -496,13 +497,12 @@ static void learn(const struct round *r, struct mailbox_job *job)
 int maildir_round(void *list)
 {
 	struct list *jobs = list;
-	struct round r; /* large, and mostly not used */
+	struct round r = {.count = 0};
 	size_t count = 0;
 
 	LIST_EACH(node, jobs)
 	count++;
 	assert(count > 0 && count <= MAILDIR_ROUND_MOST);
-	r.count = r.folder_count = 0;
 	hand_bytes_over(jobs);
 	move_files(&r, jobs);
 	add_files(&r, jobs);
@@ -520,7 +520,6 @@ int maildir_all(void *arg)
 	struct mailbox_job *job = arg;
 	struct list alone;
 
-	/* With a name it needs no third sync. */
 	if (begin(job) != 0 || make_file(job, open_named) != 0)
 		return 0;
 	list_init(&alone);
@@ -529,8 +528,6 @@ int maildir_all(void *arg)
 		if (job->action == OUTCOME_SENT)
 			(void)maildir_round(&alone);
 	list_remove(&job->node);
-	if (!job->done && job->action == OUTCOME_SENT)
-		(void)mailbox_fail_later(job, -ELOOP, "deliver to", job->path);
 	return 0;
 }
 

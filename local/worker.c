@@ -81,7 +81,7 @@ static struct mailbox_job mailbox_job_of(const struct worker_site *site,
 		.host = site->host,
 		.sync = fsync,
 		.sync_many = sync_many,
-		.disk_of = disk_traits,
+		.traits_of = disk_traits,
 		.may_wait = geteuid() != site->shared_uid &&
 			    (t->flags & TASK_VIRTUAL) == 0,
 	};

@@ -29,7 +29,10 @@
 #include "rt/fiber.h"
 #include "rt/loop.h"
 
-enum { MOST = 130 }; /* more than a round takes */
+enum {
+	MOST = 130, /* more than a round takes */
+	SLOW_MS = 10,
+};
 
 /* ---- the disk ------------------------------------------------------------ */
 
@@ -37,13 +40,15 @@ static struct {
 	unsigned files, folders;       /* synced */
 	unsigned bad_file, bad_folder; /* the how-manieth fails; 0: none */
 	unsigned waits, names;	       /* for bytes; that files got */
-	bool slow, held, no_links, no_proc;
-	bool ordered; /* a name follows the bytes */
-	bool far;     /* it may hang */
-	bool no_wait; /* for bytes is to be had */
+	bool slow, no_links, no_proc;
+	bool held, first_ended; /* the first sync of a file */
+	bool ordered;		/* a name follows the bytes */
+	bool far;		/* it may hang */
+	bool no_wait;		/* for bytes is to be had */
 	bool bad_wait;
-	int error;     /* of a sync that fails; 0: EIO */
-	pthread_t who; /* synced last */
+	int error;	  /* of a sync that fails; 0: EIO */
+	pthread_t who;	  /* synced last */
+	int64_t ended_at; /* that was */
 } disk;
 
 static bool named; /* files have a name from the start */
@@ -69,7 +74,8 @@ int sync_file_range(int fd, off_t from, off_t length, unsigned flags)
 		errno = disk.no_wait ? ENOSYS : EIO;
 		return -1;
 	}
-	disk.waits += flags != SYNC_FILE_RANGE_WRITE;
+	if (flags != SYNC_FILE_RANGE_WRITE)
+		disk.waits++; /* by one thread at a time, other than writes */
 	return 0;
 }
 
@@ -100,6 +106,15 @@ int access(const char *path, int mode)
 	return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
 }
 
+/* Some seconds at the most, so that a test fails and does not hang. */
+static void hold_first(void)
+{
+	for (int i = 0; i < 50000; i++)
+		if (__atomic_load_n(&disk.held, __ATOMIC_RELAXED))
+			usleep(100);
+	__atomic_store_n(&disk.first_ended, true, __ATOMIC_RELAXED);
+}
+
 /* In place of fsync(); threads call it, so the counts are atomic. */
 static int sync_double(int fd)
 {
@@ -112,10 +127,11 @@ static int sync_double(int fd)
 	number = __atomic_add_fetch(folder ? &disk.folders : &disk.files, 1,
 				    __ATOMIC_RELAXED);
 	disk.who = pthread_self();
-	while (__atomic_load_n(&disk.held, __ATOMIC_RELAXED))
-		usleep(100);
+	if (number == 1 && !folder)
+		hold_first();
 	if (disk.slow)
-		usleep(3000);
+		usleep(SLOW_MS * 1000);
+	disk.ended_at = clock_now();
 	if (number == (folder ? disk.bad_folder : disk.bad_file)) {
 		errno = disk.error != 0 ? disk.error : EIO;
 		return -1;
@@ -132,7 +148,8 @@ static void sync_many_double(struct sync_one *ones, size_t count)
 		ones[i].error = sync_double(ones[i].fd) < 0 ? -errno : 0;
 	disk.slow = slow;
 	if (slow)
-		usleep(3000);
+		usleep(SLOW_MS * 1000);
+	disk.ended_at = clock_now();
 }
 
 static unsigned disk_double(int fd, dev_t device)
@@ -187,7 +204,7 @@ static void begin(struct box_case *c, const char *name, unsigned count)
 			.host = "test",
 			.sync = sync_double,
 			.sync_many = sync_many_double,
-			.disk_of = disk_double,
+			.traits_of = disk_double,
 			.action = OUTCOME_SENT,
 		};
 		list_append(&c->list, &c->jobs[i].node);

@@ -216,6 +216,7 @@ static void bytes_that_cannot_be_waited_for(void **state)
 	disk.ordered = disk.no_links = true;
 	put_all(&c, 3);
 	assert_int_equal(sent(&c, 3), 3);
+	assert_int_equal(disk.files, 3 * syncs_of_a_file);
 	assert_int_equal(entries(&c, "new"), 3);
 	assert_int_equal(entries(&c, "tmp"), 0);
 	end(&c);
@@ -239,6 +240,29 @@ static void a_folder_that_went_away(void **state)
 			maildir_end(&c.jobs[i]);
 		assert_int_equal(sent(&c, 2), 2);
 		assert_int_equal(entries(&c, "new"), 2);
+		end(&c);
+	}
+}
+
+/* A file that somebody removed from tmp/ comes again. */
+static void a_file_that_was_taken_away(void **state)
+{
+	struct box_case c;
+	char command[256];
+
+	(void)state;
+	for (int ordered = 0; ordered < 2; ordered++) {
+		begin(&c, "m/", 2);
+		disk.ordered = ordered != 0;
+		(void)maildir_make(&c.jobs[0]);
+		snprintf(command, sizeof(command), "rm %stmp/*", c.path);
+		assert_int_equal(system(command), 0);
+		(void)maildir_make(&c.jobs[1]);
+		run_rounds(&c, 2);
+		for (unsigned i = 0; i < 2; i++)
+			maildir_end(&c.jobs[i]);
+		assert_int_equal(c.jobs[0].action, OUTCOME_DEFERRED);
+		assert_int_equal(c.jobs[1].action, OUTCOME_SENT);
 		end(&c);
 	}
 }
@@ -330,6 +354,22 @@ static void many_for_a_maildir(void **state)
 	end(&c);
 }
 
+/* The same where a name follows the bytes: one sync for each. */
+static void many_in_one_round(void **state)
+{
+	struct box_case c;
+
+	(void)state;
+	begin(&c, "m/", MOST);
+	disk.ordered = true;
+	arrive_together(&c, MOST, true);
+	assert_int_equal(entries(&c, "new"), MOST);
+	assert_int_equal(entries(&c, "tmp"), 0);
+	assert_int_equal(disk.files, MOST);
+	assert_in_range(disk.folders, 0, 4); /* for making it */
+	end(&c);
+}
+
 /* It has a name from the start, and is synced once, wherever that is done. */
 static void a_lone_message(void **state)
 {
@@ -393,12 +433,16 @@ static void a_lone_message_that_fails(void **state)
 	end(&c);
 }
 
+static bool first_was_done;
+
+/* When another one is under way, whose sync takes until this one is done. */
 static void arrive_later(void *arg)
 {
 	while (__atomic_load_n(&disk.files, __ATOMIC_RELAXED) == 0)
 		assert_int_equal(fiber_sleep(clock_deadline(1)), 0);
-	__atomic_store_n(&disk.held, false, __ATOMIC_RELAXED);
 	arrive(arg);
+	first_was_done = __atomic_load_n(&disk.first_ended, __ATOMIC_RELAXED);
+	__atomic_store_n(&disk.held, false, __ATOMIC_RELAXED);
 }
 
 /* Who comes while a lone one is under way is not made to wait for it, and two
@@ -413,13 +457,15 @@ static void no_lone_messages(void **state)
 	box_deliver(&c.jobs[2], true); /* makes the maildir */
 	assert_int_equal(loop_open(NULL), 0);
 	disk.files = 0;
+	disk.first_ended = false;
 	disk.held = true;
 	late = (struct arrival){&c.jobs[0], true};
 	assert_non_null(fiber_spawn(arrive, &late));
 	assert_non_null(
 		fiber_spawn(arrive_later, &(struct arrival){&c.jobs[1], true}));
 	loop_run();
-	assert_int_equal(disk.files, 1 + (named ? 1 : 2));
+	assert_false(first_was_done);
+	assert_int_equal(disk.files, 1 + syncs_of_a_file);
 	c.jobs[0].may_wait = c.jobs[2].may_wait = true;
 	disk.files = 0;
 	assert_non_null(fiber_spawn(arrive, &late));
@@ -441,6 +487,7 @@ int main(void)
 		cmocka_unit_test(a_folder_that_cannot_be_synced_fails_all),
 		cmocka_unit_test(a_message_too_big_fails_alone),
 		cmocka_unit_test(many_for_a_maildir),
+		cmocka_unit_test(many_in_one_round),
 		cmocka_unit_test(a_lone_message),
 		cmocka_unit_test(who_waits_for_a_lone_message),
 		cmocka_unit_test(a_lone_message_that_fails),
@@ -454,6 +501,7 @@ int main(void)
 		cmocka_unit_test(a_folder_that_went_away),
 		/* and those about maildirs once more */
 		cmocka_unit_test(with_names),
+		cmocka_unit_test(a_file_that_was_taken_away),
 		cmocka_unit_test(several_maildirs),
 		cmocka_unit_test(a_strange_error_of_a_sync),
 		cmocka_unit_test(a_maildir_is_synced_once),
@@ -461,6 +509,7 @@ int main(void)
 		cmocka_unit_test(a_folder_that_cannot_be_synced_fails_all),
 		cmocka_unit_test(a_message_too_big_fails_alone),
 		cmocka_unit_test(many_for_a_maildir),
+		cmocka_unit_test(many_in_one_round),
 		cmocka_unit_test(a_lone_message),
 		cmocka_unit_test(no_lone_messages),
 		cmocka_unit_test(bytes_and_name_in_one_round),

@@ -171,6 +171,30 @@ static void many_for_an_mbox(void **state)
 	end(&c);
 }
 
+/* What comes after a step for many waits as long as that took, when nobody of
+ * them is left. */
+static void a_box_rests(void **state)
+{
+	struct arrival late;
+	struct box_case c;
+	int64_t ended_at;
+
+	(void)state;
+	begin(&c, "mbox", 11);
+	arrive_together(&c, 10, false);
+	assert_int_equal(disk.files, 1);
+	ended_at = disk.ended_at;
+	disk.slow = false;
+	late = (struct arrival){&c.jobs[10], false};
+	assert_int_equal(loop_open(NULL), 0);
+	assert_non_null(fiber_spawn(arrive, &late));
+	loop_run();
+	loop_close();
+	assert_int_equal(disk.files, 2);
+	assert_true(disk.ended_at - ended_at >= SLOW_MS - 1);
+	end(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +206,7 @@ int main(void)
 		cmocka_unit_test(a_lock_that_cannot_be_had_keeps_all_out),
 		cmocka_unit_test(a_file_of_somebody_else),
 		cmocka_unit_test(many_for_an_mbox),
+		cmocka_unit_test(a_box_rests),
 	};
 
 	return cmocka_run_group_tests_name("local/mbox", tests, NULL, NULL);
