@@ -103,10 +103,10 @@ struct mailbox_order {
 };
 void delivery_to_mailbox(struct delivery *d, const struct mailbox_order *order);
 
-/* The same, but `forward`, a TASK_FORWARD of the same user, is done before; one
- * way to the user's process and back is enough for both.
- * Returns: whether the outcome is decided; if not, there is a forward file, and
- *          *result has what it names. */
+/* The same, but `forward`, a TASK_FORWARD of the same user or NULL, is done
+ * before: one way to the user's process and back is enough for both.
+ * Fills:   *result, for what it names when there is a forward file.
+ * Returns: whether the outcome is decided; if not, there is one. */
 MUST_USE bool delivery_forward_or_mailbox(struct delivery *d,
 					  const struct mailbox_order *order,
 					  const struct task *forward,

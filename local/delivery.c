@@ -153,10 +153,10 @@ static void say_mailbox(struct delivery *d, const struct mailbox_order *o,
 	delivery_say_result(d, r, buf_str(&done), buf_str(&prefix));
 }
 
-/* Have the message put there, after `forward` if that is a task.
- * Returns: as delivery_forward_or_mailbox(). */
-static bool deliver(struct delivery *d, const struct mailbox_order *o,
-		    const struct task *forward, struct task_result *result)
+bool delivery_forward_or_mailbox(struct delivery *d,
+				 const struct mailbox_order *o,
+				 const struct task *forward,
+				 struct task_result *result)
 {
 	BUF_SCOPED head = BUF_INIT(HEAD_MAX);
 	bool maildir = str_ends(o->path, STR("/"));
@@ -198,13 +198,5 @@ void delivery_to_mailbox(struct delivery *d, const struct mailbox_order *order)
 {
 	struct task_result result;
 
-	(void)deliver(d, order, NULL, &result);
-}
-
-bool delivery_forward_or_mailbox(struct delivery *d,
-				 const struct mailbox_order *order,
-				 const struct task *forward,
-				 struct task_result *result)
-{
-	return deliver(d, order, forward, result);
+	(void)!delivery_forward_or_mailbox(d, order, NULL, &result);
 }

@@ -12,7 +12,7 @@
 #include "rt/loop.h"
 
 #define HEADER_LOOK ((size_t)256 * 1024) /* bytes of a header that count */
-#define HEADER_SHORT ((size_t)8 * 1024)	 /* of it */
+#define HEADER_SHORT ((size_t)8 * 1024)	 /* that take no thread */
 #define DEPTH_MAX 50			 /* replacements of replacements */
 
 struct look {
@@ -44,12 +44,12 @@ static int look_for_loop(void *arg)
 	return found;
 }
 
-/* The same at once, where the header is short and need not be waited for: it
- * was written a moment ago, as a rule, and a thread costs more than that.
- * Returns: -EAGAIN: a thread is needed. */
+/* The same at once, where the header is short and in memory still, as that of a
+ * message that has just come: to hand it to a thread takes longer.
+ * Returns: also -EAGAIN: it takes a thread. */
 static int look_at_once(const struct look *l)
 {
-	static char room[HEADER_SHORT]; /* nobody waits with it */
+	static char room[HEADER_SHORT]; /* no fiber waits here */
 	struct iovec part = {.iov_base = room,
 			     .iov_len = bytes_of(l, sizeof(room))};
 	ssize_t n = preadv2(l->request->fd, &part, 1, (off_t)l->request->offset,

@@ -25,13 +25,14 @@ enum task_kind {
 
 #define TASK_WORDS_MAX 4096u /* arguments, or variables, or paths */
 
+/* Below 1 << 8: enum content_flag. */
 enum task_flag {
 	TASK_STRICT = 1 << 8,	  /* the mailbox must be owned by its user */
 	TASK_VIRTUAL = 1 << 9,	  /* virtual's limits and locks */
 	TASK_NEED_HOME = 1 << 10, /* a missing `directory` defers */
-	TASK_FORWARD_FIRST = 1 << 11, /* TASK_MBOX, TASK_MAILDIR: unless there
-					 is one of the forward files `words` */
-				      /* below 1 << 8: enum content_flag */
+	/* TASK_MBOX, TASK_MAILDIR: as TASK_FORWARD at first; the mailbox only
+	 * if that finds no file. */
+	TASK_FORWARD_FIRST = 1 << 11,
 };
 
 struct task {
@@ -48,7 +49,7 @@ struct task {
 	int64_t time_ms;      /* for a command */
 	struct str command;   /* as people know it, for texts */
 	struct str *words;    /* argv (commands; none: made from `command`),
-				 paths (forward) */
+				 the forward files */
 	size_t word_count;
 	struct str *variables; /* NAME=value */
 	size_t variable_count;
@@ -62,8 +63,8 @@ struct task_result {
 	struct str dsn;
 	struct str text; /* the reason of a failure; a command's output */
 	struct targets targets;
-	bool of_forward; /* TASK_FORWARD_FIRST: of that, nothing else was done
-			  */
+	bool of_forward; /* with TASK_FORWARD_FIRST: the mailbox was left alone,
+			    and this is as for TASK_FORWARD */
 };
 
 /* Append the message; the descriptor travels beside it.

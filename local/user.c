@@ -23,17 +23,7 @@
 
 /* ---- the password file --------------------------------------------------- */
 
-/* Cut off what is before the first colon, or after the last one.
- * Returns: false when there is none. */
-static bool cut_first(struct str *record, struct str *field)
-{
-	size_t colon = str_find_byte(*record, ':');
-
-	*field = str_first(*record, colon);
-	*record = str_after(*record, field->n + 1);
-	return colon != SIZE_MAX;
-}
-
+/* Cut off what is after the last colon.  Returns: false when there is none. */
 static bool cut_last(struct str *record, struct str *field)
 {
 	size_t colon = str_find_last_byte(*record, ':');
@@ -45,15 +35,17 @@ static bool cut_last(struct str *record, struct str *field)
 	return true;
 }
 
-/* name:password:uid:gid:gecos:home:shell.  A directory's gecos may have what
- * it likes. */
+/* name:password:uid:gid:gecos:home:shell.  What LDAP has for a gecos may have
+ * colons in it. */
 static bool read_record(struct str record, struct user *out)
 {
-	struct str password, uid_text, gid_text;
+	struct str uid_text, gid_text;
 	uint64_t uid, gid;
 
-	if (!cut_first(&record, &out->name) || !cut_first(&record, &password) ||
-	    !cut_first(&record, &uid_text) || !cut_first(&record, &gid_text) ||
+	if (!str_cut(record, ':', &out->name, &record) ||
+	    !str_cut(record, ':', NULL, &record) ||
+	    !str_cut(record, ':', &uid_text, &record) ||
+	    !str_cut(record, ':', &gid_text, &record) ||
 	    !cut_last(&record, &out->shell) || !cut_last(&record, &out->home) ||
 	    !str_to_u64(uid_text, UINT32_MAX, &uid) ||
 	    !str_to_u64(gid_text, UINT32_MAX, &gid))
@@ -62,6 +54,7 @@ static bool read_record(struct str record, struct user *out)
 	return true;
 }
 
+/* Returns: as user_find(). */
 static int keep_user(struct delivery *d, struct str record, struct user *out)
 {
 	record = arena_str(d->arena, record);

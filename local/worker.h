@@ -17,8 +17,8 @@ struct worker_site {
 	const char *host;	/* for maildir names */
 	unsigned locks;		/* enum mailbox_lock, of local */
 	unsigned virtual_locks; /* the same of virtual */
-	uid_t shared_uid; /* whose process is not for one user: default_privs,
-			     or everybody's */
+	uid_t shared_uid;	/* whose process is for many: of default_privs;
+				   without root's rights, everybody's */
 };
 
 /* The whole life, for nursery_opts; ctx is a struct worker_site.  Takes: fd. */

@@ -2,7 +2,8 @@
 /* Many fsyncs at once: see base/sync.h.
  *
  * io_submit(2) gives each of them a thread of the kernel, so that it takes no
- * threads of ours, and two system calls whatever their number. */
+ * more threads of ours, and three system calls whatever their number: the last
+ * one is for the thread that waits for the others. */
 #include "base/sync.h"
 
 #include <errno.h>
@@ -95,8 +96,8 @@ static int sync_together(aio_context_t context, struct sync_one *ones,
 		orders[i].aio_data = (uintptr_t)&ones[i];
 		all[i] = &orders[i];
 	}
-	/* This thread has nothing else to do: one is for it.  And what was not
-	 * even tried, but nothing twice: a second fsync tells of no error. */
+	/* The rest is what was not even tried: a second fsync would tell of no
+	 * error. */
 	taken = submit(context, all, count - 1);
 	for (size_t i = taken; i < count; i++)
 		sync_alone(&ones[i]);

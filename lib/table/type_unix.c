@@ -2,9 +2,10 @@
 /* unix:passwd.byname, unix:group.byname — the system's users and groups.
  *
  * The name service may ask the network, and its modules want more stack than a
- * fiber has, so questions go to the thread pool; names that were found are
- * remembered for some seconds, and that there is none for one: an address is
- * asked for whole, and then without its domain. */
+ * fiber has, so questions go to the thread pool, and answers are remembered: of
+ * a name that was found for five seconds; that there is none for one second, so
+ * that a new user is soon known.  The latter are half of the questions, because
+ * an address is asked for whole first, and then without its domain. */
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -138,7 +139,8 @@ static void forget(struct kept **place)
 	*place = NULL;
 }
 
-/* Takes: *value. */
+/* Remember the answer to `key` at `place`.  Takes: *value, unless there is no
+ * memory. */
 static void keep(struct kept **place, struct str key, enum table_answer answer,
 		 struct buf *value)
 {
