@@ -20,6 +20,7 @@
 #define TMPFS 0x01021994 /* nothing is durable there anyhow */
 
 #define REMEMBERED_MS 1000
+#define NAME_ROOM 512
 
 /* ext4 with a journal commits the transaction that made both; without one it
  * writes the new entry's directory as part of fsync (ext4_sync_parent).  xfs
@@ -42,25 +43,37 @@ bool disk_entry_needs_sync(int fd)
 	}
 }
 
-/* The file of ext4 for the file system on `device` in which it says who writes
- * its journal. */
-static int open_journal_task(dev_t device)
+/* What the kernel calls `device`: "sda1". */
+static bool disk_name(dev_t device, char name[NAME_ROOM])
 {
-	char path[512], disk[256];
-	const char *name;
+	char path[64], target[NAME_ROOM];
+	const char *last_part;
 	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u",
 		       major(device), minor(device));
-	n = readlink(path, disk, sizeof(disk) - 1);
+	n = readlink(path, target, sizeof(target) - 1);
 	if (n < 0)
-		return -errno;
-	disk[n] = '\0';
-	name = strrchr(disk, '/');
+		return false;
+	target[n] = '\0';
+	last_part = strrchr(target, '/');
+	(void)strcpy(name, last_part != NULL ? last_part + 1 : target);
+	return true;
+}
+
+/* The file of ext4 for the file system on `device` in which it says who writes
+ * its journal. */
+static int open_journal_task(dev_t device)
+{
+	char path[NAME_ROOM + 64], name[NAME_ROOM];
+	int fd;
+
+	if (!disk_name(device, name))
+		return -ENODEV;
 	(void)snprintf(path, sizeof(path), "/sys/fs/ext4/%s/journal_task",
-		       name != NULL ? name + 1 : disk);
-	n = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-	return n < 0 ? -errno : (int)n;
+		       name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 /* Whether ext4 says that it has no journal, or does not say. */
@@ -97,11 +110,20 @@ bool disk_move_needs_sync(int fd)
  * before it counts.  Both put the place of a file's bytes into the journal
  * before its name, if the name is given when the bytes have been written; and
  * the fsync of a file commits what it took part in, to which the change of its
- * name belongs.
- *
- * An ext4 whose journal is on another disk does not always flush the one with
- * the bytes.  There a power cut may leave a name without its bytes until the
- * fsync returns, and no longer. */
+ * name belongs.  (An ext4 whose journal is on another disk does not always
+ * flush the one with the bytes.) */
+
+/* Whether the journal is the file system's inode 8, as it is unless it is on
+ * another disk, or there is none. */
+static bool has_own_journal(dev_t device)
+{
+	char path[NAME_ROOM + 64], name[NAME_ROOM];
+
+	if (!disk_name(device, name))
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/fs/jbd2/%s-8", name);
+	return access(path, F_OK) == 0;
+}
 
 static unsigned look_at(int fd, dev_t device)
 {
@@ -111,8 +133,8 @@ static unsigned look_at(int fd, dev_t device)
 		return 0;
 	switch ((unsigned long)fs.f_type) {
 	case EXT4:
-		return is_without_journal(device) ? DISK_LOCAL
-						  : DISK_LOCAL | DISK_ORDERED;
+		return has_own_journal(device) ? DISK_LOCAL | DISK_ORDERED
+					       : DISK_LOCAL;
 	case XFS:
 		return DISK_LOCAL | DISK_ORDERED;
 	case BTRFS:
