@@ -219,6 +219,9 @@ static int lock_queue(struct qmgr *q, struct why *why)
 	if (error != 0)
 		return why_fail(why, error, "lock the queue: %s",
 				strerror(-error));
+	error = queue_make_hashed(q->queue);
+	if (error != 0) /* each is made when it is needed */
+		log_warning("make the hashed queues: %s", strerror(-error));
 	return 0;
 }
 

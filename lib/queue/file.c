@@ -16,6 +16,7 @@
 #include "queue/inside.h"
 
 #define CORRUPT_TRIES 10000u
+#define DEPTH_MADE 2u /* of the hashed queues, at once */
 
 /* ---- the header --------------------------------------------------------- */
 
@@ -195,6 +196,49 @@ int queue_make_parents(int dir, const char *path)
 		part[i] = path[i];
 	}
 	return 0;
+}
+
+/* Returns: 0 it is there, 1 it was made, -errno. */
+static int make_hashed(int dir, const char *path)
+{
+	int error;
+
+	if (mkdirat(dir, path, 0700) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	error = give_to_owner(dir, path);
+	return error == 0 ? 1 : error;
+}
+
+static int make_all_hashed(int dir, unsigned depth)
+{
+	int made = 0, error = 0;
+	char path[8];
+
+	for (unsigned i = 0; i < 16 && error >= 0; i++) {
+		(void)snprintf(path, sizeof(path), "%X", i);
+		error = make_hashed(dir, path);
+		made |= error;
+		for (unsigned k = 0; k < 16 && depth > 1 && error >= 0; k++) {
+			(void)snprintf(path, sizeof(path), "%X/%X", i, k);
+			error = make_hashed(dir, path);
+			made |= error;
+		}
+	}
+	if (error < 0)
+		return error;
+	return made && syncfs(dir) < 0 ? -errno : 0;
+}
+
+int queue_make_hashed(struct queue *q)
+{
+	int error = 0;
+
+	if (!q->sync_moves || q->depth > DEPTH_MADE)
+		return 0;
+	for (int i = 0; i < QUEUE_NAMES && error == 0; i++)
+		if (q->hashed[i])
+			error = make_all_hashed(q->dirs[i], q->depth);
+	return error;
 }
 
 int queue_file_move(struct queue *q, enum queue_name from, enum queue_name to,

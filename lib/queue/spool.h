@@ -49,6 +49,13 @@ MUST_USE int queue_owner(const struct queue *q, uid_t *uid, gid_t *gid);
  * Returns: 0; -EWOULDBLOCK: somebody else does; -errno. */
 MUST_USE int queue_lock(struct queue *q);
 
+/* Make the directories of the hashed queues before they are needed, where a
+ * file system without a journal might give one the inode of a file that was
+ * removed a moment ago, and e2fsck then take the file's name for the
+ * directory's.  (Not 4096 of them.)
+ * Returns: 0 or -errno.  Blocks: on the disk, the first time. */
+MUST_USE int queue_make_hashed(struct queue *q);
+
 /* ---- one message -----------------------------------------------------------
  */
 

@@ -399,6 +399,32 @@ static void what_root_makes_is_the_mail_owners(void **state)
 	queue_place_close(&place);
 }
 
+static void check_hashed(unsigned depth, bool there)
+{
+	struct queue *q = spool_open_with(
+		&(struct queue_opts){.hash_queue_depth = depth});
+	char path[160];
+
+	q->sync_moves = there;
+	assert_int_equal(queue_make_hashed(q), 0);
+	assert_int_equal(queue_make_hashed(q), 0);
+	for (unsigned i = 0; i < 16; i++) {
+		(void)snprintf(path, sizeof(path),
+			       depth > 1 ? "%s/deferred/A/%X"
+					 : "%s/deferred/%X",
+			       spool, i);
+		assert_int_equal(access(path, F_OK), there ? 0 : -1);
+	}
+	queue_close(q);
+}
+
+static void hashed_queues_are_made_at_once(void **state)
+{
+	check_hashed(2, false);
+	check_hashed(2, true);
+	check_hashed(1, true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +439,7 @@ int main(void)
 		cmocka_unit_test(a_second_name_of_the_queues_owner_is_no_harm),
 		cmocka_unit_test(a_file_stays_where_it_is),
 		cmocka_unit_test(what_root_makes_is_the_mail_owners),
+		cmocka_unit_test(hashed_queues_are_made_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
