@@ -8,6 +8,7 @@ short list is walked.
 """
 import errno
 import os
+import pwd
 import re
 import smtplib
 import sys
@@ -21,6 +22,7 @@ import harness
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "faults"))
 
 import orders  # noqa: E402
+from test_disk import disk  # noqa: E402,F401
 from orders import CREATE, DUP, FILES, FORK, FREE, LIST, LOCK, MEMORY, NAME, OPEN, READ, SOCKET, SPACE, STAT, SYNC, TAKEN, WRITE  # noqa: E402,F401
 
 ALL = os.environ.get("FAULTS", "")
@@ -32,7 +34,7 @@ GROWS = CREATE | WRITE | SYNC | NAME | SPACE
 CHANGES = CREATE | WRITE | NAME | SPACE | STAT
 
 # Whatever comes of it, this does not fail without a line: what is not on the disk, a mailbox that stays locked, a submission that waits.
-TOLD = r"fsync|fdatasync|syncfs|io_submit|unlink .*\.lock$|readdir .*/maildrop$"
+TOLD = r"fsync|fdatasync|sync_file_range|syncfs|io_submit|unlink .*\.lock$|readdir .*/maildrop$"
 
 # errno, calls, how often (0: from there on all), whether a disk takes half first
 EIO = (errno.EIO, FILES, 1, False)
@@ -52,10 +54,12 @@ if ALL and ALL != "all":
 
 
 class Way:
-    """One stretch: `program` has the faults; `count` messages of `size` bytes go to `to`."""
+    """One stretch: `program` has the faults; `count` messages of `size` bytes go to `to`.  `disk`: what the mailboxes
+    lie on; `home`: those of the system's users are maildirs there."""
 
-    def __init__(self, name, program, to, size=2000, count=1, local=False, linger=0.0, short=(), **settings):
+    def __init__(self, name, program, to, size=2000, count=1, local=False, linger=0.0, short=(), disk=None, home=False, **settings):
         self.name, self.program, self.to, self.size, self.count = name, program, to, size, count
+        self.disk, self.home = disk, home
         self.local, self.linger, self.short, self.settings = local, linger, short, settings
 
 
@@ -82,6 +86,10 @@ WAYS = [
     Way("pickup", "pickup", ANA, local=True, short=[FULL]),
     Way("Maildir", "local", ANA, short=[EIO, FULL_HALF, NO_FD, NO_MEMORY]),
     Way("Maildirs, together", "local", SEVERAL, linger=0.2, short=[EIO, EIO_ON], virtual_destination_recipient_limit="1"),
+    Way("Maildir, ordered", "local", ANA, disk="ext4", short=[EIO, FULL_HALF]),
+    Way("Maildirs, ordered, together", "local", SEVERAL, linger=0.2, disk="ext4", short=[EIO, EIO_ON], virtual_destination_recipient_limit="1"),
+    Way("Maildir at home", "local", GAMES, home=True, short=[EIO, NO_FD, NO_MEMORY]),
+    Way("Maildir at home, ordered", "local", GAMES, home=True, disk="xfs", short=[EIO, FULL_HALF]),
     Way("mbox", "local", GAMES, short=[EIO, FULL_HALF]),
     Way("pipe", "local", PIPED, short=[EIO]),
     Way("relay", "relay", AWAY, short=[NO_FD, EIO]),
@@ -91,8 +99,13 @@ WAYS = [
 class Mail:
     """An instance with orders; what it acknowledged and what it delivered."""
 
-    def __init__(self, instance, folder, closing, settings):
+    def __init__(self, instance, folder, closing, settings, home=False):
         self.instance, self.folder = instance, folder
+        self.home = instance.dir / "mail" / "games" if home else None
+        if home:
+            self.home.mkdir()
+            os.chown(self.home, pwd.getpwnam("games").pw_uid, -1)
+            instance.set(home_mailbox="../..%s/" % self.home, forward_path="%s/$user" % folder)
         self.sink, self.bounces = closing(harness.Sink()), closing(harness.Sink())
         self.acknowledged, self.refused, self.serial, self.log_at = {}, {}, 0, 0
         self.piped = folder / "piped"
@@ -184,7 +197,9 @@ class Mail:
         messages = self.instance.mailbox("ana") + [m[2] for m in self.sink.messages]
         messages += [p.read_bytes() for p in self.piped.glob("m.*")]
         box = self.instance.dir / "mail" / "local" / "games"
-        if box.exists():
+        if self.home:
+            messages += self.instance.mailbox("games")
+        elif box.exists():
             text = box.read_bytes()
             assert text.startswith(b"From "), text[:100]
             messages += [part for part in re.split(rb"(?:^|\n\n)From [^\n]+\n", text) if part]
@@ -308,10 +323,21 @@ class Report:
         self.barred = set()  # of processes that could not even start
 
 
+def put_mail_on(disk, instance, kind):  # noqa: F811
+    """Have the mailboxes on a file system of their own."""
+    was = (instance.dir / "mail" / "local").stat()
+    spool = disk(kind, 340 << 20, instance.dir / "mail") / "local"
+    spool.mkdir()
+    os.chown(spool, was.st_uid, was.st_gid)
+    spool.chmod(was.st_mode & 0o7777)
+
+
 @pytest.mark.skipif(not harness.IS_ROOT, reason="delivering as somebody else takes root")
 @pytest.mark.parametrize("way", [way for way in WAYS if ALL or way.short], ids=lambda way: way.name.replace(", ", "-").replace(" ", "-"))
-def test_walk(way, instance, folder, closing, capsys):
-    mail = Mail(instance, folder, closing, way.settings)
+def test_walk(way, disk, instance, folder, closing, capsys):  # noqa: F811
+    if way.disk:
+        put_mail_on(disk, instance, way.disk)
+    mail = Mail(instance, folder, closing, way.settings, way.home)
     report = Report()
     for fault in EVERY if ALL else way.short:
         number, misses = 1, 0

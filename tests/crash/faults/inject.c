@@ -80,8 +80,7 @@ static struct {
 	void (*free)(void *);
 } memory; /* the functions that ours stand before, from the start on */
 
-/* ---- the start ------------------------------------------------------------
- */
+/* ---- the start ----------------------------------------------------------- */
 
 static int find_text(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -149,8 +148,7 @@ __attribute__((constructor)) static void start(void)
 		memcpy(&real, &found, sizeof(real));                           \
 	}
 
-/* ---- whether ---------------------------------------------------------------
- */
+/* ---- whether ------------------------------------------------------------- */
 
 static bool is_ordered(enum family f)
 {
@@ -203,14 +201,12 @@ static bool fails_fd(enum family f, const char *call, int fd)
 	return fire(call, NULL, fd);
 }
 
-static bool fails_path(enum family f, const char *call, int dir,
-		       const char *path)
+static bool fails_path(enum family f, const char *call, const char *path)
 {
 	if (!is_ordered(f) ||
 	    (path[0] == '/' &&
 	     strncmp(path, control->prefix, strlen(control->prefix)) != 0))
 		return false;
-	(void)dir;
 	return fire(call, path, -1);
 }
 
@@ -225,8 +221,7 @@ static bool is_first_of_partial(void)
 	return control->partial != 0 && atomic_load(&control->fired) == 1;
 }
 
-/* ---- files -----------------------------------------------------------------
- */
+/* ---- files --------------------------------------------------------------- */
 
 #define TAKE_ARG(last, to)                                                     \
 	do {                                                                   \
@@ -248,7 +243,7 @@ int open(const char *path, int flags, ...)
 	NEXT(open)
 	if (is_creation(flags))
 		TAKE_ARG(flags, mode);
-	if (fails_path(is_creation(flags) ? CREATE : OPEN, "open", -1, path))
+	if (fails_path(is_creation(flags) ? CREATE : OPEN, "open", path))
 		return -1;
 	return real(path, flags, mode);
 }
@@ -260,7 +255,7 @@ int openat(int dir, const char *path, int flags, ...)
 	NEXT(openat)
 	if (is_creation(flags))
 		TAKE_ARG(flags, mode);
-	if (fails_path(is_creation(flags) ? CREATE : OPEN, "openat", dir, path))
+	if (fails_path(is_creation(flags) ? CREATE : OPEN, "openat", path))
 		return -1;
 	return real(dir, path, flags, mode);
 }
@@ -309,6 +304,12 @@ ssize_t pread(int fd, void *to, size_t n, off_t at)
 	return fails_fd(READ, "pread", fd) ? -1 : real(fd, to, n, at);
 }
 
+ssize_t preadv2(int fd, const struct iovec *iov, int n, off_t at, int flags)
+{
+	NEXT(preadv2)
+	return fails_fd(READ, "preadv2", fd) ? -1 : real(fd, iov, n, at, flags);
+}
+
 int fsync(int fd)
 {
 	NEXT(fsync)
@@ -325,6 +326,13 @@ int syncfs(int fd)
 {
 	NEXT(syncfs)
 	return fails_fd(SYNC, "syncfs", fd) ? -1 : real(fd);
+}
+
+int sync_file_range(int fd, off_t at, off_t n, unsigned flags)
+{
+	NEXT(sync_file_range)
+	return fails_fd(SYNC, "sync_file_range", fd) ? -1
+						     : real(fd, at, n, flags);
 }
 
 /* Asynchronous fsyncs, of which one or the other comes back failed: its tag
@@ -427,28 +435,26 @@ int fchmod(int fd, mode_t mode)
 	return fails_fd(STAT, "fchmod", fd) ? -1 : real(fd, mode);
 }
 
-/* ---- names -----------------------------------------------------------------
- */
+/* ---- names --------------------------------------------------------------- */
 
 int fstatat(int dir, const char *restrict path, struct stat *restrict to,
 	    int flags)
 {
 	NEXT(fstatat)
-	return fails_path(STAT, "fstatat", dir, path)
-		       ? -1
-		       : real(dir, path, to, flags);
+	return fails_path(STAT, "fstatat", path) ? -1
+						 : real(dir, path, to, flags);
 }
 
 int rename(const char *from, const char *to)
 {
 	NEXT(rename)
-	return fails_path(NAME, "rename", -1, to) ? -1 : real(from, to);
+	return fails_path(NAME, "rename", to) ? -1 : real(from, to);
 }
 
 int renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
 	NEXT(renameat)
-	return fails_path(NAME, "renameat", to_dir, to)
+	return fails_path(NAME, "renameat", to)
 		       ? -1
 		       : real(from_dir, from, to_dir, to);
 }
@@ -457,7 +463,7 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to,
 	      unsigned flags)
 {
 	NEXT(renameat2)
-	return fails_path(NAME, "renameat2", to_dir, to)
+	return fails_path(NAME, "renameat2", to)
 		       ? -1
 		       : real(from_dir, from, to_dir, to, flags);
 }
@@ -465,14 +471,14 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to,
 int link(const char *from, const char *to)
 {
 	NEXT(link)
-	return fails_path(NAME, "link", -1, to) ? -1 : real(from, to);
+	return fails_path(NAME, "link", to) ? -1 : real(from, to);
 }
 
 int linkat(int from_dir, const char *from, int to_dir, const char *to,
 	   int flags)
 {
 	NEXT(linkat)
-	return fails_path(NAME, "linkat", to_dir, to)
+	return fails_path(NAME, "linkat", to)
 		       ? -1
 		       : real(from_dir, from, to_dir, to, flags);
 }
@@ -480,27 +486,25 @@ int linkat(int from_dir, const char *from, int to_dir, const char *to,
 int unlink(const char *path)
 {
 	NEXT(unlink)
-	return fails_path(NAME, "unlink", -1, path) ? -1 : real(path);
+	return fails_path(NAME, "unlink", path) ? -1 : real(path);
 }
 
 int unlinkat(int dir, const char *path, int flags)
 {
 	NEXT(unlinkat)
-	return fails_path(NAME, "unlinkat", dir, path) ? -1
-						       : real(dir, path, flags);
+	return fails_path(NAME, "unlinkat", path) ? -1 : real(dir, path, flags);
 }
 
 int mkdir(const char *path, mode_t mode)
 {
 	NEXT(mkdir)
-	return fails_path(NAME, "mkdir", -1, path) ? -1 : real(path, mode);
+	return fails_path(NAME, "mkdir", path) ? -1 : real(path, mode);
 }
 
 int mkdirat(int dir, const char *path, mode_t mode)
 {
 	NEXT(mkdirat)
-	return fails_path(NAME, "mkdirat", dir, path) ? -1
-						      : real(dir, path, mode);
+	return fails_path(NAME, "mkdirat", path) ? -1 : real(dir, path, mode);
 }
 
 DIR *fdopendir(int fd)
@@ -515,8 +519,7 @@ struct dirent *readdir(DIR *dir)
 	return fails_fd(LIST, "readdir", dirfd(dir)) ? NULL : real(dir);
 }
 
-/* ---- descriptors and processes ---------------------------------------------
- */
+/* ---- descriptors and processes ------------------------------------------- */
 
 int socket(int domain, int type, int protocol)
 {
@@ -596,8 +599,7 @@ int posix_spawn(pid_t *pid, const char *path,
 		       : real(pid, path, actions, attributes, argv, envp);
 }
 
-/* ---- memory ----------------------------------------------------------------
- */
+/* ---- memory -------------------------------------------------------------- */
 
 /* Who asked, as addresses for addr2line. */
 static void tell_callers(void)
