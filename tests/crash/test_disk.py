@@ -26,6 +26,7 @@ def call(*argv):
     done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=60)
     if done.returncode != 0:
         raise harness.Trouble("%s: %s" % (" ".join(map(str, argv)), done.stderr.strip()))
+    return done.stdout.strip()
 
 
 @pytest.fixture

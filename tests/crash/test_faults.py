@@ -22,7 +22,7 @@ import harness
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "faults"))
 
 import orders  # noqa: E402
-from test_disk import disk  # noqa: E402,F401
+from test_disk import call, disk  # noqa: E402,F401
 from orders import CREATE, DUP, FILES, FORK, FREE, LIST, LOCK, MEMORY, NAME, OPEN, READ, SOCKET, SPACE, STAT, SYNC, TAKEN, WRITE  # noqa: E402,F401
 
 ALL = os.environ.get("FAULTS", "")
@@ -323,13 +323,43 @@ class Report:
         self.barred = set()  # of processes that could not even start
 
 
-def put_mail_on(disk, instance, kind):  # noqa: F811
+def put_mail_on(disk, instance, kind, **how):  # noqa: F811
     """Have the mailboxes on a file system of their own."""
     was = (instance.dir / "mail" / "local").stat()
-    spool = disk(kind, 340 << 20, instance.dir / "mail") / "local"
+    spool = disk(kind, 340 << 20, instance.dir / "mail", **how) / "local"
     spool.mkdir()
     os.chown(spool, was.st_uid, was.st_gid)
     spool.chmod(was.st_mode & 0o7777)
+
+
+@pytest.mark.skipif(not harness.IS_ROOT, reason="delivering as somebody else takes root")
+@pytest.mark.parametrize("kind, options, first", [
+    ("ext4", (), "sync_file_range"), ("ext4", ("-O", "^has_journal"), "fsync"), ("ext4", ("-O", "fast_commit"), "fsync"),
+    ("ext4", ("-b", "4096", "-J", "device="), "fsync"), ("xfs", (), "sync_file_range")],
+    ids=["ext4", "no-journal", "fast-commit", "journal-elsewhere", "xfs"])
+def test_who_is_trusted_to_keep_names_behind_bytes(kind, options, first, disk, instance, folder, closing):  # noqa: F811
+    """There a file in new/ is synced once, when its bytes have been waited for."""
+    journal = None
+    if options[-1:] == ("device=",):
+        (folder / "journal").write_bytes(b"")
+        os.truncate(folder / "journal", 64 << 20)
+        call("mke2fs", "-q", "-F", "-O", "journal_dev", "-b", "4096", folder / "journal")
+        journal = call("losetup", "--find", "--show", folder / "journal")
+        options = (*options[:-1], "device=" + journal)
+    try:
+        put_mail_on(disk, instance, kind, options=options)
+    finally:
+        if journal:
+            call("losetup", "--detach", journal)  # when it is unmounted
+    (instance.dir / "mail" / "any").write_bytes(b"")
+    call("sync", instance.dir / "mail" / "any")  # fast commits are counted from the first one on
+    mail = Mail(instance, folder, closing, {})
+    mail.faults.order("local", SYNC, errno.EIO)
+    mail.send(ANA, 500)
+    harness.wait_until("a sync", lambda: mail.faults.control.fired)
+    _, what = mail.faults.clear()
+    assert what.split(" ")[0] == first
+    assert not mail.wait_delivered()
 
 
 @pytest.mark.skipif(not harness.IS_ROOT, reason="delivering as somebody else takes root")

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
@@ -22,6 +23,7 @@ enum { HANGING_FD = 77 };
 static struct {
 	unsigned long type;
 	bool own_journal; /* the kernel knows it as ext4 */
+	unsigned commits; /* fast ones */
 	int error;	  /* of fstatfs() */
 	unsigned questions;
 	sem_t reached, go_on; /* by the one that hangs */
@@ -59,6 +61,22 @@ int access(const char *path, int mode)
 	return fs.own_journal ? 0 : -1;
 }
 
+int open(const char *path, int flags, ...)
+{
+	char text[80];
+	int ends[2];
+	int n = snprintf(text, sizeof(text),
+			 "fc stats:\n0 commits\n%u ineligible\n0 numblks\n",
+			 fs.commits);
+
+	assert_int_equal(flags, O_RDONLY | O_CLOEXEC);
+	assert_string_equal(path, "/proc/fs/ext4/disk7/fc_info");
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], text, (size_t)n), n);
+	close(ends[1]);
+	return ends[0];
+}
+
 /* The traits of a file system that was not asked about before: devices take
  * turns in what is remembered. */
 static unsigned fresh(void)
@@ -76,23 +94,26 @@ static void what_is_known(void **state)
 	static const struct {
 		unsigned long type;
 		bool own_journal;
+		unsigned commits;
 		int error;
 		unsigned traits;
 	} rows[] = {
-		{0xef53, true, 0, DISK_LOCAL | DISK_ORDERED},
-		{0xef53, false, 0, DISK_LOCAL},
-		{0x58465342, false, 0, DISK_LOCAL | DISK_ORDERED}, /* xfs */
-		{0x9123683e, false, 0, DISK_LOCAL},		   /* btrfs */
-		{0x01021994, false, 0, DISK_LOCAL},		   /* tmpfs */
-		{0x6969, false, 0, 0},				   /* nfs */
-		{0x794c7630, false, 0, 0},			   /* overlay */
-		{0xef53, true, EIO, 0},
+		{0xef53, true, 0, 0, DISK_LOCAL | DISK_ORDERED},
+		{0xef53, true, 1, 0, DISK_LOCAL},
+		{0xef53, false, 0, 0, DISK_LOCAL},
+		{0x58465342, false, 0, 0, DISK_LOCAL | DISK_ORDERED}, /* xfs */
+		{0x9123683e, false, 0, 0, DISK_LOCAL}, /* btrfs */
+		{0x01021994, false, 0, 0, DISK_LOCAL}, /* tmpfs */
+		{0x6969, false, 0, 0, 0},	       /* nfs */
+		{0x794c7630, false, 0, 0, 0},	       /* overlay */
+		{0xef53, true, 0, EIO, 0},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		fs.type = rows[i].type;
 		fs.own_journal = rows[i].own_journal;
+		fs.commits = rows[i].commits;
 		fs.error = rows[i].error;
 		assert_int_equal(fresh(), rows[i].traits);
 	}
