@@ -17,7 +17,8 @@ struct user {
 
 /* Look up `name`.  Fills: *out, in the delivery's arena.
  * Returns: 1 found, 0 there is none, -errno cannot tell now.  A user counts for
- *          five seconds, and that there is none for one.
+ *          five seconds, and that there is none for one; nothing any longer
+ *          when /etc/passwd changes.
  * Blocks:  on the name service, in the thread pool. */
 MUST_USE int user_find(struct delivery *d, struct str name, struct user *out);
 

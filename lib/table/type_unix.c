@@ -4,12 +4,15 @@
  * The name service may ask the network, and its modules want more stack than a
  * fiber has, so questions go to the thread pool, and answers are remembered: of
  * a name that was found for five seconds; that there is none for one second, so
- * that a new user is soon known.  The latter are half of the questions, because
- * an address is asked for whole first, and then without its domain. */
+ * that a new user is soon known; and no longer than /etc/passwd or /etc/group
+ * stay as they are, so that no mail goes to a home that was moved.  Names that
+ * are none are half of the questions, because an address is asked for whole
+ * first, and then without its domain. */
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -37,6 +40,8 @@ struct kept {
 struct unix_table {
 	struct table base;
 	bool groups;
+	struct stat list;	 /* of this machine, at the last question */
+	unsigned changes;	 /* of it that were seen */
 	struct kept *kept[KEPT]; /* at its name's place; NULL: nothing */
 };
 
@@ -159,6 +164,27 @@ static void keep(struct kept **place, struct str key, enum table_answer answer,
 	*place = kept;
 }
 
+static void forget_all(struct unix_table *u)
+{
+	for (size_t i = 0; i < KEPT; i++)
+		forget(&u->kept[i]);
+}
+
+static void forget_what_has_changed(struct unix_table *u)
+{
+	const struct stat old = u->list;
+	struct stat *now = &u->list;
+
+	if (stat(u->groups ? "/etc/group" : "/etc/passwd", now) < 0)
+		*now = (struct stat){.st_ino = 0};
+	if (now->st_ino != old.st_ino || now->st_size != old.st_size ||
+	    now->st_ctim.tv_sec != old.st_ctim.tv_sec ||
+	    now->st_ctim.tv_nsec != old.st_ctim.tv_nsec) {
+		forget_all(u);
+		u->changes++;
+	}
+}
+
 static enum table_answer unix_ask(struct table *t, struct str key,
 				  struct buf *value)
 {
@@ -166,9 +192,12 @@ static enum table_answer unix_ask(struct table *t, struct str key,
 	struct kept **kept = &u->kept[crc32c(0, key) % KEPT];
 	struct question q = {.groups = u->groups,
 			     .value = BUF_INIT(RECORD_MAX)};
+	unsigned changes;
 
 	if (key.n == 0 || !str_to_c(key, q.name, sizeof(q.name)))
 		return TABLE_ABSENT;
+	forget_what_has_changed(u);
+	changes = u->changes;
 	if (*kept != NULL && str_eq(key, str_of_c((*kept)->name)) &&
 	    clock_now() < (*kept)->until) {
 		buf_put(value, buf_str(&(*kept)->value));
@@ -186,7 +215,7 @@ static enum table_answer unix_ask(struct table *t, struct str key,
 			    STR_ARG(t->spec), q.name, strerror(q.error));
 	if (q.answer == TABLE_FOUND)
 		buf_put(value, buf_str(&q.value));
-	if (q.answer != TABLE_LATER)
+	if (q.answer != TABLE_LATER && changes == u->changes)
 		keep(kept, key, q.answer, &q.value);
 	buf_release(&q.value);
 	return q.answer;
@@ -194,10 +223,7 @@ static enum table_answer unix_ask(struct table *t, struct str key,
 
 static void unix_close(struct table *t)
 {
-	struct unix_table *u = unix_of(t);
-
-	for (size_t i = 0; i < KEPT; i++)
-		forget(&u->kept[i]);
+	forget_all(unix_of(t));
 }
 
 const struct table_type table_type_unix = {

@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -18,7 +19,16 @@ static struct {
 	unsigned questions;
 	bool knows_all; /* whose names begin with "u" */
 	int error;
+	time_t changed; /* the list of this machine */
 } names;
+
+/* In place of the C library's. */
+int stat(const char *restrict path, struct stat *restrict to)
+{
+	assert_string_equal(path, "/etc/passwd");
+	*to = (struct stat){.st_ctim.tv_sec = names.changed};
+	return 0;
+}
 
 /* In place of the C library's. */
 int getpwnam_r(const char *name, struct passwd *pw, char *room, size_t size,
@@ -110,6 +120,22 @@ static void a_new_user_is_noticed(void **state)
 	table_close(t);
 }
 
+static void a_change_counts_at_once(void **state)
+{
+	struct table *t = open_it();
+
+	(void)state;
+	ask(t, "una", TABLE_FOUND);
+	names.knows_all = false;
+	ask(t, "una", TABLE_FOUND);
+	names.changed = 1;
+	ask(t, "una", TABLE_ABSENT);
+	names.knows_all = true;
+	names.changed = 2;
+	ask(t, "una", TABLE_FOUND);
+	table_close(t);
+}
+
 static void an_error_is_not_remembered(void **state)
 {
 	struct table *t = open_it();
@@ -130,6 +156,7 @@ int main(void)
 		cmocka_unit_test(a_name_is_remembered),
 		cmocka_unit_test(names_are_not_mixed_up),
 		cmocka_unit_test(a_new_user_is_noticed),
+		cmocka_unit_test(a_change_counts_at_once),
 		cmocka_unit_test(an_error_is_not_remembered),
 	};
 
