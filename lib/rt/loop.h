@@ -70,6 +70,10 @@ MUST_USE int fd_wait(int fd, enum fd_event event, int64_t deadline);
  * In a process without a running loop (a command) fn runs at once. */
 int offload(int (*fn)(void *arg), void *arg);
 
+/* How many calls have waited for a thread, at the least, at any moment since
+ * the last time that this was asked. */
+unsigned offload_waiting(void);
+
 /* ---- timers without a fiber ---------------------------------------------- */
 
 struct rt_timer;

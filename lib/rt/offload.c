@@ -3,6 +3,8 @@
  *
  * The job lies on the stack of the fiber that waits for it; that is safe
  * because nothing but the job's end wakes the fiber. */
+#include <stdlib.h>
+
 #include "rt/inside.h"
 #include "rt/loop.h"
 
@@ -13,6 +15,37 @@ struct job {
 	void *arg;
 	int result;
 };
+
+/* Of the loop of that generation. */
+static struct {
+	unsigned generation;
+	unsigned under_way;
+	unsigned least; /* that were, since the last question */
+} calls;
+
+/* ---- how many are under way ---------------------------------------------- */
+
+static void forget_calls_before_fork(void)
+{
+	if (calls.generation == inside_generation())
+		return;
+	calls.generation = inside_generation();
+	calls.under_way = calls.least = 0;
+}
+
+unsigned offload_waiting(void)
+{
+	const char *text = getenv("UV_THREADPOOL_SIZE");
+	unsigned threads = text != NULL ? (unsigned)strtoul(text, NULL, 10) : 0;
+	unsigned least;
+
+	forget_calls_before_fork();
+	least = calls.least;
+	calls.least = calls.under_way;
+	return threads > 0 && least > threads ? least - threads : 0;
+}
+
+/* ---- one call ------------------------------------------------------------ */
 
 /* In a thread of the pool. */
 static void work(uv_work_t *w)
@@ -38,6 +71,10 @@ int offload(int (*fn)(void *arg), void *arg)
 		return fn(arg);
 	if (uv_queue_work(inside_loop(), &job.work, work, on_done) != 0)
 		return fn(arg);
+	forget_calls_before_fork();
+	calls.under_way++;
 	fiber_park_firmly();
+	if (--calls.under_way < calls.least)
+		calls.least = calls.under_way;
 	return job.result;
 }

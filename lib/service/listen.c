@@ -42,9 +42,10 @@ static void tell_sometimes(struct service_env *env, char what, int64_t *told)
 /* ---- being busy ----------------------------------------------------------
  *
  * Another worker is for a loop that has had something to do for most of the
- * time.  Sessions that wait for the disk are no reason: it would not wait for
- * less, and its messages would be committed apart from ours, each for a flush
- * of its own. */
+ * time, or whose threads have all been waiting for somebody, such as a slow
+ * name service, with more to do all the time.  Sessions that wait for the disk
+ * are no reason: it would not wait for less, and its messages would be
+ * committed apart from ours, each for a flush of its own. */
 
 static void remember_now(struct service_inside *in)
 {
@@ -58,13 +59,14 @@ static void look_busy(void *arg)
 	struct service_inside *in = env->inside;
 	int64_t span_us = (clock_now() - in->looked_at) * 1000;
 	int64_t worked_us = span_us - (loop_idle_us() - in->idle_then_us);
+	bool needs_threads = offload_waiting() > 0;
 
 	remember_now(in);
 	if (in->session_count <= BUSY_SESSIONS ||
 	    in->phase != SERVICE_SERVING) {
 		rt_timer_stop(in->busy_timer);
 		in->busy_timer = NULL;
-	} else if (worked_us > span_us / 100 * BUSY_PERCENT) {
+	} else if (needs_threads || worked_us > span_us / 100 * BUSY_PERCENT) {
 		tell_sometimes(env, SERVICE_BUSY, &in->busy_told);
 	}
 }
@@ -77,6 +79,7 @@ static void begin_to_look(struct service_env *env)
 	if (in->session_count <= BUSY_SESSIONS || in->busy_timer != NULL)
 		return;
 	remember_now(in);
+	(void)offload_waiting();
 	in->busy_timer = rt_timer_every(BUSY_LOOK_MS, look_busy, env);
 }
 

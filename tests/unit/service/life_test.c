@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "rt/fiber.h"
+#include "rt/loop.h"
 #include "rt/stream.h"
 #include "service/protocol.h"
 #include "service/service.h"
@@ -36,6 +37,12 @@ static void spin(void)
 
 	while (clock_now() < until)
 		continue;
+}
+
+static int nap(void *arg)
+{
+	(void)arg;
+	return usleep(WORK_MS * 1000);
 }
 
 static void echo_accept(struct service_env *env, int fd,
@@ -57,6 +64,8 @@ static void echo_accept(struct service_env *env, int fd,
 			service_drain(env);
 		if (str_eq(line, STR("work")))
 			spin();
+		if (str_eq(line, STR("wait")))
+			(void)offload(nap, NULL);
 		(void)stream_write(s, line, clock_deadline(1000));
 		(void)stream_write(s, STR("\n"), clock_deadline(1000));
 	}
@@ -349,6 +358,11 @@ static int dial_and_read(const struct instance *in)
 	return fd;
 }
 
+static void send_line(int fd, const char *line)
+{
+	assert_int_equal(write(fd, line, strlen(line)), (ssize_t)strlen(line));
+}
+
 /* Many sessions that wait are no reason for another process; work is. */
 static void it_asks_for_another_when_it_is_busy(void **state)
 {
@@ -372,6 +386,31 @@ static void it_asks_for_another_when_it_is_busy(void **state)
 	finish(&in);
 }
 
+/* Nor are those that have a thread to wait, but those that have none. */
+static void it_asks_for_another_when_it_lacks_threads(void **state)
+{
+	struct instance in;
+	int fds[12];
+
+	(void)state;
+	start(&in, "0");
+	for (int i = 0; i < 12; i++)
+		fds[i] = dial_and_read(&in);
+	for (int i = 0; i < 8; i++)
+		send_line(fds[i], "wait\n");
+	assert_string_equal(line_of(fds[0], PATIENCE_MS), "wait");
+	(void)usleep(WORK_MS * 1000 / 2);
+	assert_false(has_told(&in));
+	for (int i = 0; i < 12; i++)
+		send_line(fds[i], "wait\n");
+	assert_int_equal(hear(&in), SERVICE_BUSY);
+	for (int i = 0; i < 12; i++)
+		(void)close(fds[i]);
+	tell(&in, SERVICE_STOP);
+	assert_int_equal(hear(&in), SERVICE_EXITING);
+	finish(&in);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +422,7 @@ int main(void)
 		cmocka_unit_test(sigterm_stops_it),
 		cmocka_unit_test(what_it_opens_is_not_its_log),
 		cmocka_unit_test(it_asks_for_another_when_it_is_busy),
+		cmocka_unit_test(it_asks_for_another_when_it_lacks_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
