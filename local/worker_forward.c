@@ -64,16 +64,19 @@ static int add_all(struct forward *f, const struct targets *from, bool included,
 static int add_include(struct forward *f, struct str path, unsigned depth)
 {
 	struct targets found = {.list = NULL};
-	char name[TARGET_MAX + 1];
+	/* Not here: files within files have us many times on the stack. */
+	char *name = arena_alloc(f->arena, path.n + 1);
 	struct stat st;
 	struct why why;
 	int error;
 
+	if (name == NULL)
+		return -ENOMEM;
 	if (depth > INCLUDE_DEPTH || ++f->includes > 10 * INCLUDE_DEPTH)
 		error = why_fail(&why, -ELOOP,
 				 ":include: files are nested too "
 				 "deep");
-	else if (!str_to_c(path, name, sizeof(name)) || name[0] != '/')
+	else if (!str_to_c(path, name, path.n + 1) || name[0] != '/')
 		error = why_fail(&why, -EINVAL,
 				 ":include: uses a relative "
 				 "path");

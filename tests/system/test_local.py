@@ -321,6 +321,22 @@ def test_commands_in_an_included_file_need_leave(local):
     local.wait_log(r"to=<team@mail\.example\.test>, .*dsn=5\.7\.1, status=bounced \(mail to command is restricted\)")
 
 
+def test_files_included_by_a_forward_file(local, folder):
+    """Twenty within each other are followed; more come back, and nothing dies of them."""
+    for depth in range(40):
+        path = folder / ("list%d" % depth)
+        path.write_text(":include:%s/list%d\n" % (folder, depth + 1) if depth != 30 else "ana@example.test\n")
+        os.chown(path, GAMES.pw_uid, GAMES.pw_gid)
+    local.forward("games", ":include:%s/list11\n" % folder, GAMES)
+    local.forward("man", ":include:%s/list10\n" % folder, MAN)
+    start(local)
+    local.send("games", sender="ana@example.test")
+    local.wait_log(r"to=<games@mail\.example\.test>, .*status=sent \(forwarded\)")
+    local.send("man", sender="ana@example.test")
+    local.wait_log(r"to=<man@mail\.example\.test>, .*dsn=5\.2\.4, status=bounced \(cannot include file: :include: files are nested too deep\)")
+    assert "has ended unexpectedly" not in local.log()
+
+
 def test_commands_of_an_included_file_run_as_its_owner(local):
     command = local.script("who", 'id -u >%s/uid; cat >/dev/null' % local.out)
     members = local.write("members", "|%s\n" % command)
