@@ -72,7 +72,7 @@ static int open_journal_task(dev_t device)
 		return -ENODEV;
 	(void)snprintf(path, sizeof(path), "/sys/fs/ext4/%s/journal_task",
 		       name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
