@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,27 +22,6 @@
 
 #define REMEMBERED_MS 1000
 #define NAME_ROOM 512
-
-/* ext4 with a journal commits the transaction that made both; without one it
- * writes the new entry's directory as part of fsync (ext4_sync_parent).  xfs
- * forces its log up to the transaction that made both.  btrfs logs the new name
- * with the inode.  Elsewhere we do not know, and sync the directory as well. */
-bool disk_entry_needs_sync(int fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) < 0)
-		return true;
-	switch ((unsigned long)fs.f_type) {
-	case EXT4:
-	case XFS:
-	case BTRFS:
-	case TMPFS:
-		return false;
-	default:
-		return true;
-	}
-}
 
 /* What the kernel calls `device`: "sda1". */
 static bool disk_name(dev_t device, char name[NAME_ROOM])
@@ -92,47 +72,15 @@ static bool is_without_journal(dev_t device)
 			  memcmp(task, none, sizeof(task)) == 0);
 }
 
-bool disk_move_needs_sync(int fd)
-{
-	struct statfs fs;
-	struct stat st;
-
-	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
-		return true;
-	return (unsigned long)fs.f_type == EXT4 &&
-	       is_without_journal(st.st_dev);
-}
-
-/* ---- traits --------------------------------------------------------------
+/* ---- fast commits --------------------------------------------------------
  *
- * Why names follow bytes in ext4 with a journal and in xfs: a commit of the
- * journal, and a write of the log, flushes what the disk has in its cache
- * before it counts.  Both put the place of a file's bytes into the journal
- * before its name, if the name is given when the bytes have been written; and
- * the fsync of a file commits what it took part in, to which the change of its
- * name belongs.  (An ext4 whose journal is on another disk does not always
- * flush the one with the bytes.)
- *
- * Not so where ext4 makes fast commits: an fsync that finds another file's
- * under way may return without its own name having been committed by either.
- * (Seen with Linux 6.18: after a power cut the file was not there.)  The fsync
- * of a folder is a full commit. */
+ * Where ext4 makes them, an fsync that finds another file's under way may
+ * return without its own name having been committed by either.  (Seen with
+ * Linux 6.18: after a power cut the file was not there.)  The fsync of a folder
+ * is a full commit. */
 
-/* Whether the journal is the file system's inode 8, as it is unless it is on
- * another disk, or there is none. */
-static bool has_own_journal(dev_t device)
-{
-	char path[NAME_ROOM + 64], name[NAME_ROOM];
-
-	if (!disk_name(device, name))
-		return false;
-	(void)snprintf(path, sizeof(path), "/proc/fs/jbd2/%s-8", name);
-	return access(path, F_OK) == 0;
-}
-
-/* Whether there have been fast commits, or ones that were to be.  They are
- * counted from the mount on; a kernel that does not know of them has no count.
- */
+/* Whether there have been some, or ones that were to be.  They are counted from
+ * the mount on; a kernel that does not know of them has no count. */
 static bool has_fast_commits(dev_t device)
 {
 	char path[NAME_ROOM + 64], name[NAME_ROOM], counts[1024];
@@ -153,6 +101,99 @@ static bool has_fast_commits(dev_t device)
 	return strpbrk(counts, "123456789") != NULL;
 }
 
+/* Commit something: a new file that is open, or one that nobody sees in a
+ * folder that is.  Returns: whether that went well. */
+static bool commit_something(int fd)
+{
+	struct stat st;
+	bool good;
+	int made;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	if (!S_ISDIR(st.st_mode))
+		return fsync(fd) == 0;
+	made = openat(fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (made < 0)
+		return false;
+	good = write(made, "x", 1) == 1 && fsync(made) == 0;
+	(void)close(made);
+	return good;
+}
+
+/* Whether `fd` may be on a disk with fast commits.  That none have been counted
+ * shows nothing before there was a commit. */
+static bool may_commit_fast(int fd, dev_t device)
+{
+	static _Atomic dev_t without; /* the last disk that makes none */
+
+	if (has_fast_commits(device))
+		return true;
+	if (without == device)
+		return false;
+	if (!commit_something(fd) || has_fast_commits(device))
+		return true;
+	without = device;
+	return false;
+}
+
+/* ext4 with a journal commits the transaction that made both; without one it
+ * writes the new entry's directory as part of fsync (ext4_sync_parent).  xfs
+ * forces its log up to the transaction that made both.  btrfs logs the new name
+ * with the inode.  Elsewhere we do not know, and sync the directory as well. */
+bool disk_entry_needs_sync(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+		return true;
+	switch ((unsigned long)fs.f_type) {
+	case EXT4:
+		return !is_without_journal(st.st_dev) &&
+		       may_commit_fast(fd, st.st_dev);
+	case XFS:
+	case BTRFS:
+	case TMPFS:
+		return false;
+	default:
+		return true;
+	}
+}
+
+bool disk_move_needs_sync(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+		return true;
+	return (unsigned long)fs.f_type == EXT4 &&
+	       is_without_journal(st.st_dev);
+}
+
+/* ---- traits --------------------------------------------------------------
+ *
+ * Why names follow bytes in ext4 with a journal and in xfs: a commit of the
+ * journal, and a write of the log, flushes what the disk has in its cache
+ * before it counts.  Both put the place of a file's bytes into the journal
+ * before its name, if the name is given when the bytes have been written; and
+ * the fsync of a file commits what it took part in, to which the change of its
+ * name belongs.  (An ext4 whose journal is on another disk does not always
+ * flush the one with the bytes.) */
+
+/* Whether the journal is the file system's inode 8, as it is unless it is on
+ * another disk, or there is none. */
+static bool has_own_journal(dev_t device)
+{
+	char path[NAME_ROOM + 64], name[NAME_ROOM];
+
+	if (!disk_name(device, name))
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/fs/jbd2/%s-8", name);
+	return access(path, F_OK) == 0;
+}
+
 static unsigned look_at(int fd, dev_t device)
 {
 	struct statfs fs;
@@ -161,7 +202,7 @@ static unsigned look_at(int fd, dev_t device)
 		return 0;
 	switch ((unsigned long)fs.f_type) {
 	case EXT4:
-		return has_own_journal(device) && !has_fast_commits(device)
+		return has_own_journal(device) && !may_commit_fast(fd, device)
 			       ? DISK_LOCAL | DISK_ORDERED
 			       : DISK_LOCAL;
 	case XFS:

@@ -11,8 +11,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Whether, in the file system that `fd` is open in, an fsync of a new file does
- * not make its directory entry durable too. */
+/* Whether, in the file system of `fd`, an fsync of a new file does not make its
+ * directory entry durable too.  `fd`: a new file, or a directory that we may
+ * make one in.  Blocks: on the disk, the first time. */
 bool disk_entry_needs_sync(int fd);
 
 /* Whether, in the file system that `fd` is open in, a power cut may leave a
@@ -31,7 +32,8 @@ enum disk_trait {
 /* What is known of the file system on `device`, which `fd` is open in.
  * Returns: an or of enum disk_trait, at most a second old; 0: nothing is known.
  * Blocks:  as long as fstatfs(), which is for ever where a server is away; who
- *          asks of another device does not wait for that.  Any thread may. */
+ *          asks of another device does not wait for that; on the disk, the
+ *          first time.  Any thread may. */
 unsigned disk_traits(int fd, dev_t device);
 
 #endif

@@ -102,8 +102,8 @@ static int file_commit(struct drop_file *f)
 	if (fchmod(f->fd, 0744) < 0 || fsync(f->fd) < 0)
 		return -errno;
 	/* The name too.  Where fsync of a new file does not do that, the
-	 * directory is synced if it can be opened: it is write-only for us
-	 * unless the caller is its owner. */
+	 * directory is synced, or all of the file system: it is write-only for
+	 * us unless the caller is its owner. */
 	if (!disk_entry_needs_sync(f->fd))
 		return 0;
 	dir = open("maildrop", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -111,6 +111,8 @@ static int file_commit(struct drop_file *f)
 		if (fsync(dir) < 0)
 			rc = -errno;
 		close(dir);
+	} else if (syncfs(f->fd) < 0) {
+		rc = -errno;
 	}
 	return rc;
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -22,10 +23,11 @@ enum { HANGING_FD = 77 };
 
 static struct {
 	unsigned long type;
-	bool own_journal; /* the kernel knows it as ext4 */
-	unsigned commits; /* fast ones */
-	int error;	  /* of fstatfs() */
-	unsigned questions;
+	bool own_journal;      /* the kernel knows it as ext4 */
+	unsigned commits;      /* fast ones */
+	unsigned commits_then; /* after an fsync */
+	int error;	       /* of fstatfs() */
+	unsigned questions, syncs;
 	sem_t reached, go_on; /* by the one that hangs */
 } fs;
 
@@ -61,6 +63,21 @@ int access(const char *path, int mode)
 	return fs.own_journal ? 0 : -1;
 }
 
+int fstat(int fd, struct stat *st)
+{
+	(void)fd;
+	*st = (struct stat){.st_mode = S_IFREG, .st_dev = makedev(8, 1)};
+	return 0;
+}
+
+int fsync(int fd)
+{
+	(void)fd;
+	fs.syncs++;
+	fs.commits = fs.commits_then;
+	return 0;
+}
+
 int open(const char *path, int flags, ...)
 {
 	char text[80];
@@ -94,19 +111,22 @@ static void what_is_known(void **state)
 	static const struct {
 		unsigned long type;
 		bool own_journal;
-		unsigned commits;
+		unsigned commits, then;
 		int error;
 		unsigned traits;
 	} rows[] = {
-		{0xef53, true, 0, 0, DISK_LOCAL | DISK_ORDERED},
-		{0xef53, true, 1, 0, DISK_LOCAL},
-		{0xef53, false, 0, 0, DISK_LOCAL},
-		{0x58465342, false, 0, 0, DISK_LOCAL | DISK_ORDERED}, /* xfs */
-		{0x9123683e, false, 0, 0, DISK_LOCAL}, /* btrfs */
-		{0x01021994, false, 0, 0, DISK_LOCAL}, /* tmpfs */
-		{0x6969, false, 0, 0, 0},	       /* nfs */
-		{0x794c7630, false, 0, 0, 0},	       /* overlay */
-		{0xef53, true, 0, EIO, 0},
+		/* Before there was a commit nothing is known of them. */
+		{0xef53, true, 0, 1, 0, DISK_LOCAL},
+		{0xef53, true, 1, 1, 0, DISK_LOCAL},
+		{0xef53, true, 0, 0, 0, DISK_LOCAL | DISK_ORDERED},
+		{0xef53, false, 0, 0, 0, DISK_LOCAL},
+		{0x58465342, false, 0, 0, 0,
+		 DISK_LOCAL | DISK_ORDERED},		  /* xfs */
+		{0x9123683e, false, 0, 0, 0, DISK_LOCAL}, /* btrfs */
+		{0x01021994, false, 0, 0, 0, DISK_LOCAL}, /* tmpfs */
+		{0x6969, false, 0, 0, 0, 0},		  /* nfs */
+		{0x794c7630, false, 0, 0, 0, 0},	  /* overlay */
+		{0xef53, true, 0, 0, EIO, 0},
 	};
 
 	(void)state;
@@ -114,10 +134,12 @@ static void what_is_known(void **state)
 		fs.type = rows[i].type;
 		fs.own_journal = rows[i].own_journal;
 		fs.commits = rows[i].commits;
+		fs.commits_then = rows[i].then;
 		fs.error = rows[i].error;
 		assert_int_equal(fresh(), rows[i].traits);
 	}
 	fs.error = 0;
+	assert_int_equal(fs.syncs, 2); /* where there was no commit yet */
 }
 
 static void it_is_asked_once_a_second(void **state)
