@@ -331,8 +331,7 @@ static int read_include(void *arg)
 
 static int refuse_include(struct expansion *e, const char *words, int error)
 {
-	bool wait = error == -ENOMEM || error == -EIO || error == -EMFILE ||
-		    error == -ENFILE || error == -ESTALE;
+	bool wait = include_may_pass(error);
 
 	delivery_say(e->d, wait ? OUTCOME_DEFERRED : OUTCOME_BOUNCED,
 		     wait ? STR("4.3.0") : STR("5.2.4"),

@@ -55,6 +55,17 @@ int include_read(const char *path, size_t max, struct arena *a,
 	return 0;
 }
 
+bool include_may_pass(int error)
+{
+	static const int passing[] = {-ENOMEM, -EIO,	-EMFILE,    -ENFILE,
+				      -ESTALE, -EAGAIN, -ETIMEDOUT, -EINTR};
+
+	for (size_t i = 0; i < ARRAY_LEN(passing); i++)
+		if (error == passing[i])
+			return true;
+	return false;
+}
+
 bool include_allowed(struct str list, struct str source)
 {
 	struct str word;

@@ -23,6 +23,10 @@ MUST_USE int include_read(const char *path, size_t max, struct arena *a,
 			  struct targets *out, struct stat *st,
 			  struct why *why);
 
+/* Whether an error of include_read() says nothing of the file: it may be read
+ * another time. */
+bool include_may_pass(int error);
+
 /* Whether `list` (allow_mail_to_…) names `source`. */
 bool include_allowed(struct str list, struct str source);
 

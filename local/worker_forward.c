@@ -86,10 +86,9 @@ static int add_include(struct forward *f, struct str path, unsigned depth)
 	if (error == 0)
 		return add_all(f, &found, true, depth);
 	worker_fail(f->result, f->arena,
-		    error == -ENOMEM || error == -EIO ? OUTCOME_DEFERRED
-						      : OUTCOME_BOUNCED,
-		    error == -ENOMEM || error == -EIO ? STR("4.3.0")
-						      : STR("5.2.4"),
+		    include_may_pass(error) ? OUTCOME_DEFERRED
+					    : OUTCOME_BOUNCED,
+		    include_may_pass(error) ? STR("4.3.0") : STR("5.2.4"),
 		    "cannot include file: %s", why.text);
 	return error;
 }

@@ -16,6 +16,7 @@
 #include "base/why.h"
 #include "local/content.h"
 #include "local/exit_status.h"
+#include "local/include.h"
 #include "local/mailbox.h"
 #include "local/pass.h"
 #include "local/pipe.h"
@@ -350,6 +351,22 @@ static void split_commands(void **state)
 	assert_false(worker_split_command(STR("  "), a, &words, &n));
 }
 
+/* Only what is known of the file itself may send mail back. */
+static void errors_that_may_pass(void **state)
+{
+	static const int passing[] = {ENOMEM, EIO,    EMFILE,	 ENFILE,
+				      ESTALE, EAGAIN, ETIMEDOUT, EINTR};
+	static const int lasting[] = {ENOENT, EACCES, ENOTDIR, EPERM,
+				      ELOOP,  EINVAL, EFBIG};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(passing); i++)
+		assert_true(include_may_pass(-passing[i]));
+	for (size_t i = 0; i < ARRAY_LEN(lasting); i++)
+		assert_false(include_may_pass(-lasting[i]));
+	assert_false(include_may_pass(0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +381,7 @@ int main(void)
 		cmocka_unit_test(pipe_words),
 		cmocka_unit_test(unescape),
 		cmocka_unit_test(split_commands),
+		cmocka_unit_test(errors_that_may_pass),
 	};
 
 	return cmocka_run_group_tests_name("local: text", tests, NULL, NULL);
