@@ -150,8 +150,11 @@ bool disk_entry_needs_sync(int fd)
 		return true;
 	switch ((unsigned long)fs.f_type) {
 	case EXT4:
-		return !is_without_journal(st.st_dev) &&
-		       may_commit_fast(fd, st.st_dev);
+		if (is_without_journal(st.st_dev))
+			return false;
+		/* The sync of a file has been counted. */
+		return S_ISDIR(st.st_mode) ? may_commit_fast(fd, st.st_dev)
+					   : has_fast_commits(st.st_dev);
 	case XFS:
 	case BTRFS:
 	case TMPFS:

@@ -12,8 +12,9 @@
 #include <sys/types.h>
 
 /* Whether, in the file system of `fd`, an fsync of a new file does not make its
- * directory entry durable too.  `fd`: a new file, or a directory that we may
- * make one in.  Blocks: on the disk, the first time. */
+ * directory entry durable too.  `fd`: a new file that has been synced, or a
+ * directory that we may make one in.  Blocks: for a directory on the disk, the
+ * first time. */
 bool disk_entry_needs_sync(int fd);
 
 /* Whether, in the file system that `fd` is open in, a power cut may leave a

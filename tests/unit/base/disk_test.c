@@ -55,6 +55,22 @@ ssize_t readlink(const char *path, char *to, size_t max)
 	return sizeof(target) - 1;
 }
 
+int openat(int dir, const char *path, int flags, ...)
+{
+	int ends[2];
+
+	assert_int_equal(dir, AT_FDCWD);
+	assert_int_equal(flags, O_RDONLY | O_CLOEXEC);
+	assert_string_equal(path, "/sys/fs/ext4/disk7/journal_task");
+	assert_int_equal(pipe(ends), 0);
+	if (fs.own_journal)
+		assert_int_equal(write(ends[1], "4711\n", 5), 5);
+	else
+		assert_int_equal(write(ends[1], "<none>\n", 7), 7);
+	close(ends[1]);
+	return ends[0];
+}
+
 int access(const char *path, int mode)
 {
 	assert_int_equal(mode, F_OK);
@@ -142,6 +158,31 @@ static void what_is_known(void **state)
 	assert_int_equal(fs.syncs, 2); /* where there was no commit yet */
 }
 
+/* Of a file that has been synced; it is not synced again. */
+static void whose_names_need_a_sync(void **state)
+{
+	static const struct {
+		unsigned long type;
+		bool own_journal;
+		unsigned commits;
+		bool needs;
+	} rows[] = {
+		{0xef53, true, 0, false},      {0xef53, true, 1, true},
+		{0xef53, false, 0, false},     {0x58465342, false, 0, false},
+		{0x9123683e, false, 0, false}, {0x6969, false, 0, true},
+	};
+
+	(void)state;
+	fs.syncs = 0;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		fs.type = rows[i].type;
+		fs.own_journal = rows[i].own_journal;
+		fs.commits = rows[i].commits;
+		assert_int_equal(disk_entry_needs_sync(0), rows[i].needs);
+	}
+	assert_int_equal(fs.syncs, 0);
+}
+
 static void it_is_asked_once_a_second(void **state)
 {
 	(void)state;
@@ -184,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_known),
+		cmocka_unit_test(whose_names_need_a_sync),
 		cmocka_unit_test(it_is_asked_once_a_second),
 		cmocka_unit_test(one_that_hangs_keeps_no_other_out),
 	};
