@@ -84,7 +84,6 @@ struct qmgr {
 	struct waitq journal;	/* something is missed of a segment */
 	bool journals_checked;	/* all have been looked at, at the start */
 	struct waitq ledgers;	/* wakes who writes what became of messages */
-	int64_t ledgers_warned; /* since it failed; 0: it did not */
 	struct list in_the_way; /* of struct message: of a segment's release */
 	unsigned settlers;	/* fibers that give those files */
 

@@ -303,19 +303,17 @@ void journal_tick(struct qmgr *q)
 /* ---- ledgers ---------------------------------------------------------------
  */
 
-/* What cannot be written is tried again with the next message: that does not
- * need a line each. */
-static void warn_of_ledger(struct segment *s, const char *what, int error)
+/* What fails on is tried again with the next message: that does not need a line
+ * each.  `told`: when that was said of it; 0 since it went well. */
+static void warn_of_ledger(const struct segment *s, int64_t *told,
+			   const char *what, int error)
 {
-	struct qmgr *q = s->q;
-
-	if (q->ledgers_warned != 0 &&
-	    clock_now() < q->ledgers_warned + SEGMENT_AGAIN_MS)
+	if (*told != 0 && clock_now() < *told + SEGMENT_AGAIN_MS)
 		return;
 	log_error("cannot %s what was delivered of the journal segment %s: "
 		  "%s: a crash now would deliver it twice",
 		  what, s->name, strerror(-error));
-	q->ledgers_warned = clock_now();
+	*told = clock_now();
 }
 
 static void write_ledgers(struct qmgr *q)
@@ -326,7 +324,9 @@ static void write_ledgers(struct qmgr *q)
 		int error = s->releasing ? 0 : ledger_write(s->ledger);
 
 		if (error != 0)
-			warn_of_ledger(s, "write", error);
+			warn_of_ledger(s, &s->unwritten_told, "write", error);
+		else if (!s->releasing)
+			s->unwritten_told = 0;
 	}
 }
 
@@ -355,9 +355,10 @@ static void sync_ledgers(struct qmgr *q)
 			error = ledger_sync(s->ledger);
 			s->sync_failed = error != 0;
 			if (error != 0)
-				warn_of_ledger(s, "flush", error);
+				warn_of_ledger(s, &s->unflushed_told, "flush",
+					       error);
 			else
-				q->ledgers_warned = 0;
+				s->unflushed_told = 0;
 			s->users--;
 			segment_release_maybe(s);
 			more = true;

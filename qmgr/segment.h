@@ -39,6 +39,7 @@ struct segment {
 	bool lost;	  /* an agent went off with our descriptor */
 	int64_t again_at; /* 0: no */
 	bool sync_failed; /* of its ledger, in this round */
+	int64_t unwritten_told, unflushed_told; /* of its ledger; 0: all well */
 };
 
 struct segment *segment_find(const struct qmgr *q, struct str name);
