@@ -199,6 +199,7 @@ static void init(struct qmgr *q, struct service_env *env)
 	list_init(&q->transports);
 	list_init(&q->segments);
 	list_init(&q->in_the_way);
+	list_init(&q->listings);
 	waitq_init(&q->ledgers);
 	buf_init(&q->dns_servers, 4096);
 	q->files_most = files_most();

@@ -145,10 +145,22 @@ static void keep_damaged(struct segment *s, const struct segment_record *r)
 	segment_note_done(s, r->record);
 }
 
+/* The message of a record, in `a`.  Returns: as queue_read_image() does. */
+static int read_record(struct segment *s, const struct segment_record *r,
+		       struct arena *a, struct queue_message *out,
+		       struct why *why)
+{
+	BUF_SCOPED image = BUF_INIT(SEGMENT_SIZE_MAX);
+
+	(void)buf_put(&image, r->image);
+	(void)buf_put(&image, ledger_tail(s->ledger, r->record));
+	return image.failed ? -ENOMEM
+			    : queue_read_image(buf_str(&image), a, out, why);
+}
+
 /* Take up a record that was read.  Returns: 0 or -ENOMEM. */
 static int take_image(struct segment *s, const struct segment_record *r)
 {
-	BUF_SCOPED image = BUF_INIT(SEGMENT_SIZE_MAX);
 	struct message *m = message_new(s->q);
 	struct queue_message read;
 	struct why why;
@@ -156,11 +168,7 @@ static int take_image(struct segment *s, const struct segment_record *r)
 
 	if (m == NULL)
 		return -ENOMEM;
-	(void)buf_put(&image, r->image);
-	(void)buf_put(&image, ledger_tail(s->ledger, r->record));
-	error = image.failed ? -ENOMEM
-			     : queue_read_image(buf_str(&image), m->arena,
-						&read, &why);
+	error = read_record(s, r, m->arena, &read, &why);
 	if (error == -EBADMSG) {
 		message_free(m);
 		return put_away(s, r, &why);
@@ -175,6 +183,7 @@ static int take_image(struct segment *s, const struct segment_record *r)
 	m->old = s->orphan; /* what is new does not wait for it */
 	message_fill(m, &read);
 	m->offset += r->record + SEGMENT_IMAGE_AT;
+	showq_note_active(s->q, &m->id);
 	return message_begin(m);
 }
 
@@ -341,6 +350,77 @@ void journal_settle_waiting(struct qmgr *q)
 				    "segment %s files: %s",
 				    s->name, strerror(-error));
 	}
+}
+
+/* ---- listing ---------------------------------------------------------------
+ */
+
+static int list_record(struct segment *s, const struct segment_record *r,
+		       const struct journal_lister *to)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new(SEGMENT_SIZE_MAX);
+	struct queue_message m;
+	int error = a == NULL ? -ENOMEM : read_record(s, r, a, &m, NULL);
+
+	if (error == -EBADMSG)
+		return 0; /* put away when it is taken up */
+	if (error == 0)
+		to->each(to->arg, &m);
+	return error;
+}
+
+static int list_segment(struct segment *s, const struct journal_lister *to)
+{
+	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
+	struct segment_record r;
+	unsigned turn = 0;
+	int error = segment_read_begin(
+		s->fd, str_of_c(s->name), ledger_released(s->ledger),
+		s->orphan ? SEGMENT_SIZE_MAX : s->end, &reader);
+
+	while (error == 0 && !s->q->ending) {
+		error = segment_read_next(reader, &r);
+		/* What was settled is met as a file. */
+		if (error == 0 && r.damaged == 0 &&
+		    !segment_is_taken(s, r.record) &&
+		    queue_file_settled(s->q->queue, queue_id_str(&r.id)) ==
+			    -ENOENT)
+			error = list_record(s, &r, to);
+		if (++turn % PORTION == 0)
+			fiber_yield();
+	}
+	return error == 1 ? 0 : error;
+}
+
+/* By name: the list may change in a pause. */
+int journal_list(struct qmgr *q, const struct journal_lister *to)
+{
+	BUF_SCOPED names = BUF_INIT(SIZE_MAX / 2);
+	struct str rest, name;
+	int error = 0;
+
+	LIST_EACH(n, &q->segments)
+	{
+		const struct segment *s = CONTAINER_OF(n, struct segment, node);
+
+		(void)buf_put(&names, str_of_c(s->name));
+		(void)buf_put_byte(&names, '\n');
+	}
+	if (names.failed)
+		return -ENOMEM;
+	rest = buf_str(&names);
+	while (error == 0 && str_cut(rest, '\n', &name, &rest)) {
+		struct segment *s = segment_find(q, name);
+
+		if (s == NULL || s->releasing || (!s->missed && !s->scanning))
+			continue;
+		s->users++; /* it stays */
+		error = list_segment(s, to);
+		s->users--;
+		segment_release_maybe(s);
+		to->pause(to->arg);
+	}
+	return error;
 }
 
 /* ---- what writers say ------------------------------------------------------

@@ -15,6 +15,7 @@ struct channel;
 struct message;
 struct msg;
 struct qmgr;
+struct queue_message;
 
 /* Look for segments whose writers are gone; at the start, and every tick. */
 void journal_tick(struct qmgr *q);
@@ -40,6 +41,19 @@ void journal_readers_lost(struct qmgr *q);
 /* Give a file in incoming/ to all that is in journals and was not taken up for
  * want of room, so that it can be found there.  Blocks: on the disk. */
 void journal_settle_waiting(struct qmgr *q);
+
+/* For a listing: call `each` for the messages in journals that were not taken
+ * up for want of room, and `pause` after each segment.  `each` must not wait;
+ * m is gone after it.  What is taken up meanwhile is told to
+ * showq_note_active().
+ * Returns: 0 or -errno.  Blocks: on the disk, in this thread, with others'
+ * turns in between; and as long as `pause` does. */
+struct journal_lister {
+	void (*each)(void *arg, const struct queue_message *m);
+	void (*pause)(void *arg);
+	void *arg;
+};
+MUST_USE int journal_list(struct qmgr *q, const struct journal_lister *to);
 
 /* ---- what writers say ------------------------------------------------------
  */

@@ -107,6 +107,8 @@ struct qmgr {
 	bool walking;
 	int64_t walk_next; /* monotonic: not before, unless asked */
 
+	struct list listings; /* who lists the queue now (showq.c) */
+
 	unsigned open_files; /* descriptors that messages keep */
 	unsigned files_most;
 	bool ending;
@@ -522,5 +524,9 @@ void control_do(struct qmgr *q, const struct control *c, bool may_change,
 
 /* A connection to public/showq.  Takes: fd. */
 void showq_serve(struct qmgr *q, int fd);
+
+/* `id` is active now and was not before: whoever lists the queue may not meet
+ * it where it was. */
+void showq_note_active(struct qmgr *q, const struct queue_id *id);
 
 #endif

@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 /* public/showq: the listing of the whole queue, streamed.
  *
- * Active messages come from memory, the others from their files, which the
- * thread pool reads, some at a time; nothing else waits for a slow disk, or
- * reader. */
+ * Active messages come from memory, the others from their journals and files,
+ * which the thread pool reads, some at a time; nothing else waits for a slow
+ * disk, or reader.
+ *
+ * Messages move meanwhile, and each is shown once: `listed` knows what was.
+ * What leaves deferred/ before we come there is noted by who takes it up
+ * (`came`), and while that has not happened yet its file is in active/, where
+ * we look again at the end. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "delivery/showq.h"
+#include "qmgr/journal.h"
+#include "qmgr/listed.h"
 #include "qmgr/qmgr.h"
 #include "rt/loop.h"
 #include "rt/stream.h"
@@ -18,25 +26,68 @@
 #define WRITE_MS 60000
 #define ARENA_MOST ((size_t)1 << 30)
 #define ENTRY_MOST ((size_t)256 << 20) /* bytes of one message's entry */
-#define PORTION 32u		       /* active messages */
+#define CAME_MOST ((size_t)1 << 20)
+#define PORTION 32u /* active messages */
 #define WRITE_LEAST ((size_t)64 * 1024)
 
 struct listing {
+	struct list node; /* in qmgr.listings */
 	struct qmgr *q;
 	struct stream *s;
 	struct buf entry;
+	struct listed listed;
+	struct queue_id *came; /* active since we began */
+	size_t came_count, came_room;
 	int error;
 };
+
+static void note_came(struct listing *l, const struct queue_id *id)
+{
+	size_t room = l->came_room == 0 ? PORTION : l->came_room * 2;
+	struct queue_id *more;
+
+	if (l->came_count == l->came_room) {
+		more = room > CAME_MOST ? NULL
+					: realloc(l->came, room * sizeof(*id));
+		if (more == NULL) {
+			l->error = -ENOMEM; /* it would not be all of it */
+			return;
+		}
+		l->came = more;
+		l->came_room = room;
+	}
+	l->came[l->came_count++] = *id;
+}
+
+void showq_note_active(struct qmgr *q, const struct queue_id *id)
+{
+	LIST_EACH(n, &q->listings)
+	{
+		note_came(CONTAINER_OF(n, struct listing, node), id);
+	}
+}
 
 static void send_entry(struct listing *l)
 {
 	if (l->entry.failed)
 		l->error = -ENOMEM;
-	if (l->error == 0)
+	if (l->error == 0 && l->entry.n > 0)
 		l->error = stream_write(l->s, buf_str(&l->entry),
 					clock_deadline(WRITE_MS));
 	buf_reset(&l->entry);
 }
+
+/* Whether `id` is to be shown now: it was not. */
+static bool is_first(struct listing *l, struct str id)
+{
+	int known = listed_add(&l->listed, id);
+
+	if (known < 0 && l->error == 0)
+		l->error = known;
+	return known == 0;
+}
+
+/* ---- in memory ---------------------------------------------------------- */
 
 static void list_active_one(struct listing *l, const struct message *m)
 {
@@ -48,6 +99,8 @@ static void list_active_one(struct listing *l, const struct message *m)
 		.states = m->states,
 	};
 
+	if (m->after == AFTER_DELETE || !is_first(l, queue_id_str(&m->id)))
+		return;
 	showq_put_message(&l->entry,
 			  m->after == AFTER_HOLD ? STR("hold") : STR("active"),
 			  &as);
@@ -72,7 +125,7 @@ static void list_active(struct listing *l)
 	for (size_t i = 0; i < n && l->error == 0; i++) {
 		struct message *m = message_find(l->q, queue_id_str(&ids[i]));
 
-		if (m != NULL && m->after != AFTER_DELETE)
+		if (m != NULL)
 			list_active_one(l, m);
 		if (i % PORTION == PORTION - 1)
 			fiber_yield();
@@ -80,55 +133,103 @@ static void list_active(struct listing *l)
 	free(ids);
 }
 
+/* ---- in journals -------------------------------------------------------- */
+
+static void put_record(void *arg, const struct queue_message *m)
+{
+	struct listing *l = arg;
+	bool held = (m->envelope.flags & ENVELOPE_HOLD) != 0;
+
+	if (is_first(l, queue_id_str(&m->id)))
+		showq_put_message(&l->entry,
+				  held ? STR("hold") : STR("incoming"), m);
+}
+
+static void send_records(void *arg)
+{
+	send_entry(arg);
+}
+
+static void list_journals(struct listing *l)
+{
+	const struct journal_lister to = {put_record, send_records, l};
+	int error = journal_list(l->q, &to);
+
+	if (error != 0 && l->error == 0)
+		l->error = error;
+}
+
+/* ---- in files ----------------------------------------------------------- */
+
 /* Files to be read in the thread pool. */
 struct reading {
 	struct queue *queue;
 	enum queue_name name;
 	const struct scan_portion *p;
-	bool skip[SCAN_PORTION];
+	bool skip[SCAN_PORTION], shown[SCAN_PORTION];
 	size_t at; /* the next one */
 	struct buf *entry;
 };
 
-static void read_file(const struct reading *r, struct str id)
+/* Returns: 0; 1: nothing to be shown is there; -errno. */
+static int read_file(const struct reading *r, struct str id)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new(ARENA_MOST);
 	struct queue_message m;
-	int fd;
+	int fd, error;
 
 	if (a == NULL)
-		return;
+		return -ENOMEM;
 	fd = queue_file_open(r->queue, r->name, id, false);
 	if (fd < 0)
-		return;
-	if (queue_read(fd, a, &m, NULL) == 0)
+		return fd == -ENOENT || fd == -EINVAL ? 1 : fd;
+	error = queue_read(fd, a, &m, NULL);
+	if (error == 0)
 		showq_put_message(r->entry, queue_name_str(r->name), &m);
 	(void)close(fd);
+	return error == -EBADMSG ? 1 : error;
 }
 
 static int read_some(void *arg)
 {
 	struct reading *r = arg;
+	int error = 0;
 
-	while (r->at < r->p->count && r->entry->n < WRITE_LEAST) {
-		if (!r->skip[r->at])
-			read_file(r, queue_id_str(&r->p->entries[r->at].id));
+	while (error >= 0 && r->at < r->p->count && r->entry->n < WRITE_LEAST) {
+		if (!r->skip[r->at]) {
+			error = read_file(
+				r, queue_id_str(&r->p->entries[r->at].id));
+			r->shown[r->at] = error == 0;
+		}
 		r->at++;
 	}
-	return 0;
+	return error < 0 ? error : 0;
 }
 
-static void list_portion(struct listing *l, struct reading *r)
+static void list_portion(struct listing *l, enum queue_name name,
+			 const struct scan_portion *p)
 {
-	/* What is active has been listed. */
-	for (size_t i = 0; i < r->p->count; i++)
-		r->skip[i] = message_find(l->q,
-					  queue_id_str(&r->p->entries[i].id)) !=
-			     NULL;
-	for (r->at = 0; l->error == 0 && r->at < r->p->count;) {
-		(void)offload(read_some, r);
-		send_entry(l);
+	struct reading r = {
+		.queue = l->q->queue, .name = name, .p = p, .entry = &l->entry};
+
+	for (size_t i = 0; i < p->count; i++) {
+		struct str id = queue_id_str(&p->entries[i].id);
+		const struct message *m = message_find(l->q, id);
+
+		if (m != NULL)
+			list_active_one(l, m);
+		r.skip[i] = m != NULL || listed_has(&l->listed, id);
 	}
+	while (l->error == 0 && r.at < p->count) {
+		int error = offload(read_some, &r);
+
+		send_entry(l);
+		if (l->error == 0)
+			l->error = error;
+	}
+	for (size_t i = 0; i < p->count; i++)
+		if (r.shown[i])
+			(void)is_first(l, queue_id_str(&p->entries[i].id));
 }
 
 static void list_queue(struct listing *l, enum queue_name name)
@@ -136,40 +237,77 @@ static void list_queue(struct listing *l, enum queue_name name)
 	int error;
 	CLEANUP(scan_end)
 	struct scan_portion *p = scan_begin(l->q, name, false, &error);
-	struct reading r = {
-		.queue = l->q->queue,
-		.name = name,
-		.p = p,
-		.entry = &l->entry,
-	};
 
 	while (p != NULL && l->error == 0 && p->error == 0 && !l->q->ending) {
 		scan_more(p);
-		list_portion(l, &r);
+		list_portion(l, name, p);
+		error = p->error < 0 ? p->error : 0;
 	}
-	if (l->q->ending && l->error == 0)
-		l->error = -ECANCELED; /* it is not all of it */
+	/* It is not all of it. */
+	if (l->error == 0)
+		l->error = l->q->ending ? -ECANCELED : error;
+}
+
+/* What is active again has been met before it came to deferred/, or there. */
+static void list_came(struct listing *l)
+{
+	size_t at = 0, count = l->came_count;
+	struct scan_portion *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		l->error = -ENOMEM;
+	while (l->error == 0 && at < count) {
+		for (p->count = 0; p->count < SCAN_PORTION && at < count; at++)
+			if (!listed_has(&l->listed, queue_id_str(&l->came[at])))
+				p->entries[p->count++].id = l->came[at];
+		list_portion(l, QUEUE_DEFERRED, p);
+		list_portion(l, QUEUE_ACTIVE, p);
+	}
+	free(p);
+}
+
+/* Whose reader went away knows it. */
+static void warn_of(int error)
+{
+	if (error != 0 && error != -EPIPE && error != -ECONNRESET &&
+	    error != -ECANCELED && error != -ETIMEDOUT)
+		log_warning("cannot list the whole queue: %s",
+			    strerror(-error));
+}
+
+static void list_all(struct listing *l)
+{
+	showq_put_hello(&l->entry);
+	send_entry(l);
+	list_active(l);
+	list_journals(l);
+	list_queue(l, QUEUE_INCOMING);
+	list_queue(l, QUEUE_ACTIVE);
+	list_queue(l, QUEUE_DEFERRED);
+	list_queue(l, QUEUE_HOLD);
+	list_queue(l, QUEUE_ACTIVE);
+	list_came(l);
+	showq_put_end(&l->entry);
+	send_entry(l);
 }
 
 void showq_serve(struct qmgr *q, int fd)
 {
-	struct listing l = {.q = q, .entry = BUF_INIT(ENTRY_MOST)};
+	struct listing l = {
+		.q = q, .entry = BUF_INIT(ENTRY_MOST), .listed = LISTED_INIT};
 
 	if (stream_open(fd, 4096, &l.s) != 0) {
 		(void)close(fd);
 		return;
 	}
-	showq_put_hello(&l.entry);
-	send_entry(&l);
-	list_active(&l);
-	list_queue(&l, QUEUE_INCOMING);
-	list_queue(&l, QUEUE_ACTIVE);
-	list_queue(&l, QUEUE_DEFERRED);
-	list_queue(&l, QUEUE_HOLD);
-	showq_put_end(&l.entry);
-	send_entry(&l);
+	list_append(&q->listings, &l.node);
+	list_all(&l);
+	list_remove(&l.node);
 	if (l.error == 0)
-		(void)!stream_flush(l.s, clock_deadline(WRITE_MS));
+		l.error = stream_flush(l.s, clock_deadline(WRITE_MS));
+	warn_of(l.error);
 	stream_close(l.s);
 	buf_release(&l.entry);
+	listed_release(&l.listed);
+	free(l.came);
 }

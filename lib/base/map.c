@@ -63,7 +63,7 @@ static inline void sip_round(uint64_t v[4])
 	v[2] = rotate(v[2], 32);
 }
 
-static uint64_t hash_of(struct str s)
+uint64_t map_hash(struct str s)
 {
 	uint64_t v[4], word, last = (uint64_t)s.n << 56;
 
@@ -130,7 +130,7 @@ static struct slot *slot_find(const struct map *m, struct str key,
 
 void *map_get(const struct map *m, struct str key)
 {
-	struct slot *slot = slot_find(m, key, hash_of(key));
+	struct slot *slot = slot_find(m, key, map_hash(key));
 
 	return slot == NULL ? NULL : slot->value;
 }
@@ -174,7 +174,7 @@ static int make_room(struct map *m)
 
 int map_put(struct map *m, struct str key, void *value, void **old)
 {
-	uint64_t hash = hash_of(key);
+	uint64_t hash = map_hash(key);
 	struct slot *slot = slot_find(m, key, hash);
 	char *copy;
 
@@ -199,7 +199,7 @@ int map_put(struct map *m, struct str key, void *value, void **old)
 
 void *map_take(struct map *m, struct str key)
 {
-	struct slot *slot = slot_find(m, key, hash_of(key));
+	struct slot *slot = slot_find(m, key, map_hash(key));
 	void *value;
 
 	if (slot == NULL)

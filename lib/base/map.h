@@ -7,6 +7,7 @@
 #define BASE_MAP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/str.h"
 
@@ -31,6 +32,9 @@ MUST_USE int map_put(struct map *m, struct str key, void *value, void **old);
 void *map_take(struct map *m, struct str key);
 
 size_t map_count(const struct map *m);
+
+/* The hash of `key`: the same until the process ends, and in no other. */
+uint64_t map_hash(struct str key);
 
 /* Visit every entry, in no order.  Start with *cursor = 0; returns false at
  * the end.  The entry just returned may be taken out; anything else must not

@@ -136,7 +136,10 @@ static int list_stream(const struct ctl_site *site, int fd, struct listing *l)
 	}
 	if (listing_end(l))
 		return EX_OK;
-	ctl_say(site, "fatal", "malformed queue report");
+	ctl_say(site, "fatal",
+		l->bad ? "malformed queue report"
+		       : "the queue report breaks off: this is not the whole "
+			 "queue (the queue manager's log says why)");
 	return EX_SOFTWARE;
 }
 

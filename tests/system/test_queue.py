@@ -1,6 +1,8 @@
 """The queue: what waits is seen, held, released, deleted, and survives."""
 import re
 import smtplib
+import threading
+import time
 
 import pytest
 
@@ -163,3 +165,53 @@ def test_reload_under_traffic_refuses_nobody(instance):
     assert sent
     instance.wait_mail("ana", len(sent), timeout=60)
     assert harness.dialogue(instance.ports["smtp"], ["QUIT"])[0] == "220 mail.example.test ESMTP round 4"
+
+
+def listings(instance, seconds):
+    """What the ids of listings are, for that long, while all that waits is tried again and again."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        instance.run("postqueue", "-c", instance.dir, "-f")
+        for _ in range(3):
+            yield [message["queue_id"] for message in instance.queue()]
+
+
+def test_each_message_is_listed_once_while_it_moves(waiting):
+    """Between deferred/ and the active queue and back: whoever looks whether all is gone must not be told so."""
+    with smtplib.SMTP("127.0.0.1", waiting.ports["smtp"], timeout=20) as client:
+        for _ in range(39):
+            client.sendmail("eva@far.test", ["rui@dead.test"], "Subject: x\r\n\r\nbody\r\n")
+    for ids in listings(waiting, 4):
+        assert len(ids) == len(set(ids)) == 40, (len(ids), len(set(ids)))
+
+
+def test_what_waits_in_the_journal_for_room_is_listed(instance, closing):
+    """New mail beyond qmgr_message_active_limit, which stays in the journal, has no file."""
+    release = threading.Event()
+    sink = closing(harness.Sink(rules={"EOD": lambda line: release.wait(60) and None}))
+    instance.set(qmgr_message_active_limit="5", transport_maps="inline:{ { slow.test = smtp:[127.0.0.1]:%d } }" % sink.port)
+    instance.start()
+    with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=20) as client:
+        for number in range(30):
+            client.sendmail("eva@far.test", ["r%d@slow.test" % number], "Subject: x\r\n\r\nbody\r\n")
+    messages = instance.queue()
+    assert sorted(r["address"] for m in messages for r in m["recipients"]) == sorted("r%d@slow.test" % n for n in range(30))
+    assert sum(m["queue_name"] == "active" for m in messages) <= 5
+    release.set()
+    sink.wait(30)
+    harness.wait_until("the queue to be empty", lambda: instance.queue() == [], 30)
+
+
+def test_a_listing_that_is_not_whole_says_so(waiting):
+    """An empty queue and one that cannot be read are not the same."""
+    deferred = waiting.spool / "deferred"
+    harness.wait_until("it to wait", lambda: waiting.queue()[0]["queue_name"] == "deferred")
+    mode = deferred.stat().st_mode
+    deferred.chmod(0)
+    try:
+        done = waiting.run("mailq", check=False)
+    finally:
+        deferred.chmod(mode)
+    assert done.returncode != 0 and "not the whole queue" in done.stderr, done
+    assert "Mail queue is empty" not in done.stdout
+    waiting.wait_log(r"warning: cannot list the whole queue: Permission denied")
