@@ -18,6 +18,10 @@
 
 #define ARENA_MOST ((size_t)1 << 30)
 #define PROGRESS_MS 5000
+#define SETTLED_LOOK_MS 10
+/* Where messages are that were not taken up from a journal: incoming, for
+ * people; some of them on hold. */
+#define IN_JOURNALS (1u << QUEUE_INCOMING | 1u << QUEUE_HOLD)
 
 /* Where each verb looks unless it is told. */
 static unsigned queues_of(const struct control *c)
@@ -42,17 +46,12 @@ static unsigned queues_with(const struct message *m)
 
 /* ---- an active message -------------------------------------------------- */
 
-/* Move it now, so that it is there already when we are killed; while a file of
- * it is being made or its attempt is being wound up, that is done by them. */
+/* Move it now, so that it is there already when we are killed. */
 static int move_active(struct message *m, enum queue_name to,
 		       enum message_after after)
 {
 	int error;
 
-	if (m->settling || m->finishing) {
-		m->after = after;
-		return 0;
-	}
 	m->outstanding++; /* its attempt may be over before the move */
 	error = message_move(m, to);
 	if (m->after == AFTER_DELETE)
@@ -61,6 +60,20 @@ static int move_active(struct message *m, enum queue_name to,
 		m->after = after;
 	result_release(m);
 	return error;
+}
+
+/* The active message `id`; NULL: it is not, or not any more.  Waits while a
+ * file of it is being made or its attempt is wound up: what is done to it would
+ * be undone if we were killed before that is over. */
+static struct message *find_active(struct qmgr *q, struct str id)
+{
+	struct message *m;
+
+	while ((m = message_find(q, id)) != NULL &&
+	       (m->settling || m->finishing) && !q->ending)
+		if (fiber_sleep(clock_deadline(SETTLED_LOOK_MS)) != 0)
+			break;
+	return m;
 }
 
 static int change_active(struct message *m, enum control_verb verb)
@@ -107,8 +120,8 @@ static int change_active(struct message *m, enum control_verb verb)
 struct changing {
 	struct queue *queue;
 	enum control_verb verb;
-	enum queue_name in;
-	bool files_only;  /* what is active has been done: */
+	enum queue_name in; /* those that are not active */
+	unsigned queues;  /* where people look for them: 1 << enum queue_name */
 	struct map *done; /* by id, those that it was done to; NULL: not kept */
 	struct queue_id ids[SCAN_PORTION];
 	int results[SCAN_PORTION];
@@ -181,6 +194,11 @@ static int change_files(void *arg)
 static void changed(struct qmgr *q, enum control_verb verb, enum queue_name in,
 		    struct str id)
 {
+	struct queue_id moved = {.text = ""};
+
+	if (verb != CONTROL_DELETE &&
+	    str_to_c(id, moved.text, sizeof(moved.text)))
+		showq_note_moved(q, &moved);
 	switch (verb) {
 	case CONTROL_DELETE:
 	case CONTROL_HOLD:
@@ -261,11 +279,14 @@ static void change(struct qmgr *q, struct changing *c, struct controlled *out,
 
 	for (size_t i = 0; i < c->count; i++) {
 		struct str id = queue_id_str(&c->ids[i]);
-		struct message *m = message_find(q, id);
+		struct message *m;
 		int error;
 
-		if (c->files_only &&
-		    (m != NULL || map_get(c->done, id) != NULL))
+		if (c->done != NULL && map_get(c->done, id) != NULL)
+			continue;
+		m = find_active(q, id);
+		/* It has been taken up from there since we looked. */
+		if (m != NULL && (c->queues & queues_with(m)) == 0)
 			continue;
 		if (m == NULL && c->verb != CONTROL_FLUSH) {
 			c->ids[files++] = c->ids[i];
@@ -291,6 +312,10 @@ static void change(struct qmgr *q, struct changing *c, struct controlled *out,
 
 		if (c->results[i] == 0)
 			changed(q, c->verb, c->in, id);
+		/* It may be taken up, and met again. */
+		if (c->results[i] == 0 && c->done != NULL &&
+		    c->in == QUEUE_INCOMING && c->verb != CONTROL_DELETE)
+			(void)!map_put(c->done, id, q, NULL);
 		note(c->verb, id, c->results[i], out, ids);
 	}
 }
@@ -374,11 +399,13 @@ static void change_all(struct qmgr *q, const struct control *c, unsigned queues,
 		return;
 	}
 	feed_pause(q, true);
+	if ((queues & IN_JOURNALS) != 0)
+		journal_settle_waiting(q, STR(""));
 	rt_sem_give(&q->hands);
-	journal_settle_waiting(q);
 	*to = (struct changing){.queue = q->queue,
 				.verb = c->verb,
 				.in = QUEUE_ACTIVE,
+				.queues = queues,
 				.done = done};
 	change_all_active(q, to, queues, out, ids);
 	for (int i = 0; i < QUEUE_NAMES; i++) {
@@ -387,7 +414,7 @@ static void change_all(struct qmgr *q, const struct control *c, unsigned queues,
 		*to = (struct changing){.queue = q->queue,
 					.verb = c->verb,
 					.in = (enum queue_name)i,
-					.files_only = true,
+					.queues = queues,
 					.done = done};
 		change_queue(q, to, out, ids);
 	}
@@ -466,13 +493,30 @@ static void flush_site(struct qmgr *q, struct str site, struct controlled *out,
 	}
 }
 
+/* Where `id` is.  Of an active one, one of `queues` in which people look for
+ * it, if there is one.  The caller has q->hands.  Returns: 0; -ENOENT; -errno.
+ */
+static int find_one(struct qmgr *q, struct str id, unsigned queues,
+		    enum queue_name *in)
+{
+	const struct message *m = find_active(q, id);
+	int error = m != NULL ? 0 : queue_file_find(q->queue, id, in);
+
+	if (error == -ENOENT && (queues & IN_JOURNALS) != 0) {
+		journal_settle_waiting(q, id);
+		m = find_active(q, id); /* taken up meanwhile */
+		error = m != NULL ? 0 : queue_file_find(q->queue, id, in);
+	}
+	if (m != NULL)
+		*in = (queues & 1u << m->where) != 0 ? m->where : QUEUE_ACTIVE;
+	return error;
+}
+
 static void change_by_id(struct qmgr *q, const struct control *c,
 			 unsigned queues, struct controlled *out,
 			 struct buf *ids)
 {
 	struct changing *to = calloc(1, sizeof(*to));
-	const struct message *m;
-	unsigned wanted;
 	int error;
 
 	if (to == NULL || rt_sem_take(&q->hands, DEADLINE_NEVER) != 0) {
@@ -480,20 +524,16 @@ static void change_by_id(struct qmgr *q, const struct control *c,
 		free(to);
 		return;
 	}
-	*to = (struct changing){.queue = q->queue, .verb = c->verb, .count = 1};
-	m = message_find(q, c->id);
-	error = m != NULL ? 0 : queue_file_find(q->queue, c->id, &to->in);
-	if (error == -ENOENT) {
-		journal_settle_waiting(q);
-		error = queue_file_find(q->queue, c->id, &to->in);
-	}
-	if (m != NULL)
-		to->in = m->where;
-	wanted = m != NULL ? queues_with(m) : 1u << to->in;
-	if (error == 0 &&
-	    str_to_c(c->id, to->ids[0].text, sizeof(to->ids[0].text)) &&
-	    (queues & wanted) != 0)
+	*to = (struct changing){.queue = q->queue,
+				.verb = c->verb,
+				.queues = queues,
+				.count = 1};
+	error = find_one(q, c->id, queues, &to->in);
+	if (error == 0 && (queues & 1u << to->in) != 0 &&
+	    str_to_c(c->id, to->ids[0].text, sizeof(to->ids[0].text)))
 		change(q, to, out, ids);
+	if (error != 0 && error != -ENOENT)
+		out->status = -error;
 	rt_sem_give(&q->hands);
 	free(to);
 	if (out->count == 0 && out->status == 0)
@@ -521,4 +561,7 @@ void control_do(struct qmgr *q, const struct control *c, bool may_change,
 	} else {
 		out->status = EINVAL;
 	}
+	/* Who is told that it is done does not expect it back when we are
+	 * killed now. */
+	journal_write_ledgers(q);
 }

@@ -183,7 +183,7 @@ static int take_image(struct segment *s, const struct segment_record *r)
 	m->old = s->orphan; /* what is new does not wait for it */
 	message_fill(m, &read);
 	m->offset += r->record + SEGMENT_IMAGE_AT;
-	showq_note_active(s->q, &m->id);
+	showq_note_moved(s->q, &m->id);
 	return message_begin(m);
 }
 
@@ -227,9 +227,9 @@ static int scan_records(struct segment *s, uint64_t *found)
 	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
 	int64_t progress = clock_deadline(PROGRESS_MS);
 	struct segment_record r;
-	int error = segment_read_begin(
-		s->fd, str_of_c(s->name), ledger_released(s->ledger),
-		s->orphan ? SEGMENT_SIZE_MAX : s->end, &reader);
+	int error = segment_read_begin(s->fd, str_of_c(s->name),
+				       ledger_released(s->ledger),
+				       segment_end(s), &reader);
 
 	while (error == 0 && !s->q->ending) {
 		error = segment_read_next(reader, &r);
@@ -314,42 +314,65 @@ void journal_scan(void *arg)
 	}
 }
 
-/* The records of one segment that nobody has taken up. */
-static int settle_waiting(struct segment *s)
+/* Whether the record is to get a file before it is taken up.  What we have not
+ * heard of may be of a generation that the ledger does not know. */
+static bool is_wanted(struct segment *s, const struct segment_record *r,
+		      struct str id)
+{
+	return r->damaged == 0 &&
+	       (id.n == 0 || str_eq(queue_id_str(&r->id), id)) &&
+	       (s->heard || s->orphan ||
+		r->generation == ledger_released(s->ledger) + 1) &&
+	       is_owed(s, r);
+}
+
+/* The records of one segment that nobody has taken up.  Adds to *count. */
+static int settle_waiting(struct segment *s, struct str id, uint64_t *count)
 {
 	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
 	struct segment_record r;
-	int error = segment_read_begin(
-		s->fd, str_of_c(s->name), ledger_released(s->ledger),
-		s->orphan ? SEGMENT_SIZE_MAX : s->end, &reader);
+	unsigned turn = 0;
+	int error = segment_read_begin(s->fd, str_of_c(s->name),
+				       ledger_released(s->ledger),
+				       segment_end(s), &reader);
 
-	while (error == 0) {
+	while (error == 0 && !s->q->ending) {
 		error = segment_read_next(reader, &r);
 		/* What is damaged is put away when the segment is scanned. */
-		if (error == 0 && r.damaged == 0 && is_owed(s, &r))
-			error = settle_record(s, &r, QUEUE_INCOMING);
+		if (error == 0 && is_wanted(s, &r, id)) {
+			error = settle_record(s, &r,
+					      queue_image_place(r.image));
+			*count += error == 0;
+		} else if (++turn % PORTION == 0) {
+			fiber_yield();
+		}
 	}
 	return error == 1 ? 0 : error;
 }
 
-void journal_settle_waiting(struct qmgr *q)
+void journal_settle_waiting(struct qmgr *q, struct str id)
 {
+	uint64_t count = 0;
+
 	/* Others may leave the list while one is worked on. */
-	for (struct list *n = q->segments.next; n != &q->segments;
-	     n = n->next) {
+	for (struct list *n = q->segments.next;
+	     n != &q->segments && (id.n == 0 || count == 0); n = n->next) {
 		struct segment *s = CONTAINER_OF(n, struct segment, node);
 		int error;
 
-		if (s->releasing || (!s->missed && !s->scanning))
+		if (!segment_may_owe(s))
 			continue;
 		s->users++; /* it stays in the list */
-		error = settle_waiting(s);
+		error = settle_waiting(s, id, &count);
 		s->users--;
 		if (error != 0)
 			log_warning("cannot give the messages in the journal "
 				    "segment %s files: %s",
 				    s->name, strerror(-error));
 	}
+	/* Nobody has them in memory. */
+	if (count > 0)
+		scan_want(q, SCAN_INCOMING);
 }
 
 /* ---- listing ---------------------------------------------------------------
@@ -369,22 +392,27 @@ static int list_record(struct segment *s, const struct segment_record *r,
 	return error;
 }
 
+/* Whether it is to be listed from here.  What is active is met in memory, what
+ * was settled as a file; but what is just being settled, only here. */
+static bool is_listed(struct segment *s, const struct segment_record *r)
+{
+	return r->damaged == 0 && !ledger_is_done(s->ledger, r->record) &&
+	       message_find(s->q, queue_id_str(&r->id)) == NULL &&
+	       queue_file_settled(s->q->queue, queue_id_str(&r->id)) == -ENOENT;
+}
+
 static int list_segment(struct segment *s, const struct journal_lister *to)
 {
 	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
 	struct segment_record r;
 	unsigned turn = 0;
-	int error = segment_read_begin(
-		s->fd, str_of_c(s->name), ledger_released(s->ledger),
-		s->orphan ? SEGMENT_SIZE_MAX : s->end, &reader);
+	int error = segment_read_begin(s->fd, str_of_c(s->name),
+				       ledger_released(s->ledger),
+				       segment_end(s), &reader);
 
 	while (error == 0 && !s->q->ending) {
 		error = segment_read_next(reader, &r);
-		/* What was settled is met as a file. */
-		if (error == 0 && r.damaged == 0 &&
-		    !segment_is_taken(s, r.record) &&
-		    queue_file_settled(s->q->queue, queue_id_str(&r.id)) ==
-			    -ENOENT)
+		if (error == 0 && is_listed(s, &r))
 			error = list_record(s, &r, to);
 		if (++turn % PORTION == 0)
 			fiber_yield();
@@ -412,7 +440,7 @@ int journal_list(struct qmgr *q, const struct journal_lister *to)
 	while (error == 0 && str_cut(rest, '\n', &name, &rest)) {
 		struct segment *s = segment_find(q, name);
 
-		if (s == NULL || s->releasing || (!s->missed && !s->scanning))
+		if (s == NULL || !segment_may_owe(s))
 			continue;
 		s->users++; /* it stays */
 		error = list_segment(s, to);
@@ -444,6 +472,7 @@ static int segment_of(struct qmgr *q, struct channel *ch, struct msg *m,
 	if (error != 0)
 		return error == -ENOENT ? 1 : error;
 	s->writer = ch;
+	s->heard = true;
 	*out = s;
 	if (generation <= ledger_released(s->ledger))
 		return 1;

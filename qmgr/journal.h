@@ -29,6 +29,9 @@ void journal_run(void *arg);
 /* Write and flush what is in memory, at the end. */
 void journal_end(struct qmgr *q);
 
+/* Write to the ledgers what is noted in memory, now. */
+void journal_write_ledgers(struct qmgr *q);
+
 /* The fiber that takes up what was not handed over.  First it looks at all
  * there is, without waiting for room, and whoever works on files waits until
  * then (q->hands): what has been settled is recognised by its file. */
@@ -38,16 +41,18 @@ void journal_scan(void *arg);
  * may go on reading.  From now on such descriptors are told from ours. */
 void journal_readers_lost(struct qmgr *q);
 
-/* Give a file in incoming/ to all that is in journals and was not taken up for
- * want of room, so that it can be found there.  Blocks: on the disk. */
-void journal_settle_waiting(struct qmgr *q);
+/* Give a file in incoming/ or hold/ to the message `id` (empty: to all) that is
+ * in a journal and was not taken up, so that it can be found there, and have
+ * incoming/ looked through.  It may be taken up meanwhile.
+ * Blocks: on the disk. */
+void journal_settle_waiting(struct qmgr *q, struct str id);
 
 /* For a listing: call `each` for the messages in journals that were not taken
- * up for want of room, and `pause` after each segment.  `each` must not wait;
- * m is gone after it.  What is taken up meanwhile is told to
- * showq_note_active().
- * Returns: 0 or -errno.  Blocks: on the disk, in this thread, with others'
- * turns in between; and as long as `pause` does. */
+ * up (for want of room, or because nobody told of them yet), and `pause` after
+ * each segment.  `each` must not wait; m is gone after it.  What is taken up
+ * meanwhile is told to showq_note_moved(). Returns: 0 or -errno.  Blocks: on
+ * the disk, in this thread, with others' turns in between; and as long as
+ * `pause` does. */
 struct journal_lister {
 	void (*each)(void *arg, const struct queue_message *m);
 	void (*pause)(void *arg);

@@ -525,8 +525,8 @@ void control_do(struct qmgr *q, const struct control *c, bool may_change,
 /* A connection to public/showq.  Takes: fd. */
 void showq_serve(struct qmgr *q, int fd);
 
-/* `id` is active now and was not before: whoever lists the queue may not meet
- * it where it was. */
-void showq_note_active(struct qmgr *q, const struct queue_id *id);
+/* `id` is active now and was not before, or was moved by a person: whoever
+ * lists the queue may not meet it where it was. */
+void showq_note_moved(struct qmgr *q, const struct queue_id *id);
 
 #endif

@@ -104,6 +104,17 @@ void segment_untake(struct segment *s, uint64_t record)
 	s->seen--;
 }
 
+bool segment_may_owe(const struct segment *s)
+{
+	return !s->releasing && (s->missed || s->scanning || s->again_at > 0 ||
+				 (!s->heard && !s->orphan));
+}
+
+uint64_t segment_end(const struct segment *s)
+{
+	return s->orphan || !s->heard ? SEGMENT_SIZE_MAX : s->end;
+}
+
 /* Nothing is taken of the next generation. */
 void segment_begin_generation(struct segment *s)
 {
@@ -240,7 +251,8 @@ void journal_readers_lost(struct qmgr *q)
 	}
 }
 
-/* Know the segments of writers that are gone. */
+/* Know the segments of writers that are gone, and that there are others, whose
+ * writers have not told of them yet, or hang. */
 static void look_for_new(struct qmgr *q)
 {
 	BUF_SCOPED names = BUF_INIT((size_t)1 << 20);
@@ -258,12 +270,9 @@ static void look_for_new(struct qmgr *q)
 		struct segment *s;
 
 		rest = str_after(rest, name.n + 1);
-		if (segment_find(q, name) != NULL ||
-		    segment_add(q, name, &s) != 0)
-			continue;
-		adopt_maybe(s);
-		if (!s->orphan)
-			segment_free(s); /* its writer will tell us */
+		if (segment_find(q, name) == NULL &&
+		    segment_add(q, name, &s) == 0)
+			adopt_maybe(s);
 	}
 }
 
@@ -316,7 +325,7 @@ static void warn_of_ledger(const struct segment *s, int64_t *told,
 	*told = clock_now();
 }
 
-static void write_ledgers(struct qmgr *q)
+void journal_write_ledgers(struct qmgr *q)
 {
 	LIST_EACH(n, &q->segments)
 	{
@@ -375,10 +384,10 @@ void journal_run(void *arg)
 	while (!q->ending) {
 		int64_t next = clock_deadline(60000);
 
-		write_ledgers(q);
+		journal_write_ledgers(q);
 		if (clock_now() >= sync_at) {
 			sync_ledgers(q);
-			write_ledgers(q); /* what was noted meanwhile */
+			journal_write_ledgers(q); /* what was noted meanwhile */
 			sync_at = clock_deadline(SYNC_MS);
 		}
 		LIST_EACH(n, &q->segments)
@@ -395,7 +404,7 @@ void journal_run(void *arg)
 
 void journal_end(struct qmgr *q)
 {
-	write_ledgers(q);
+	journal_write_ledgers(q);
 	fiber_shield();
 	sync_ledgers(q);
 	fiber_unshield();

@@ -32,7 +32,8 @@ struct segment {
 	unsigned flags; /* enum segment_flag */
 	unsigned users; /* messages that are in it */
 	bool orphan;	/* its writer is gone */
-	bool missed;	/* something was not taken */
+	bool heard;  /* a writer told us of it: `end` and the rest are known */
+	bool missed; /* something was not taken */
 	bool scanning;
 	bool checked; /* has been read once */
 	bool releasing;
@@ -56,6 +57,13 @@ void segment_untake(struct segment *s, uint64_t record);
 
 /* Nothing of it is owed any more. */
 void segment_note_done(struct segment *s, uint64_t record);
+
+/* Whether there may be messages in it that were not taken up: for want of room,
+ * because that failed, or because we have not heard of them. */
+bool segment_may_owe(const struct segment *s);
+
+/* How far it is to be read. */
+uint64_t segment_end(const struct segment *s);
 
 /* Something in it was not taken up: have it read. */
 void segment_want_scan(struct segment *s);

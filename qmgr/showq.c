@@ -36,7 +36,7 @@ struct listing {
 	struct stream *s;
 	struct buf entry;
 	struct listed listed;
-	struct queue_id *came; /* active since we began */
+	struct queue_id *came; /* active or moved since we began */
 	size_t came_count, came_room;
 	int error;
 };
@@ -59,7 +59,7 @@ static void note_came(struct listing *l, const struct queue_id *id)
 	l->came[l->came_count++] = *id;
 }
 
-void showq_note_active(struct qmgr *q, const struct queue_id *id)
+void showq_note_moved(struct qmgr *q, const struct queue_id *id)
 {
 	LIST_EACH(n, &q->listings)
 	{
@@ -248,9 +248,12 @@ static void list_queue(struct listing *l, enum queue_name name)
 		l->error = l->q->ending ? -ECANCELED : error;
 }
 
-/* What is active again has been met before it came to deferred/, or there. */
+/* What is active again, or was moved, has been met before it came there, or
+ * there. */
 static void list_came(struct listing *l)
 {
+	static const enum queue_name queues[] = {QUEUE_HOLD, QUEUE_INCOMING,
+						 QUEUE_DEFERRED, QUEUE_ACTIVE};
 	size_t at = 0, count = l->came_count;
 	struct scan_portion *p = calloc(1, sizeof(*p));
 
@@ -260,8 +263,8 @@ static void list_came(struct listing *l)
 		for (p->count = 0; p->count < SCAN_PORTION && at < count; at++)
 			if (!listed_has(&l->listed, queue_id_str(&l->came[at])))
 				p->entries[p->count++].id = l->came[at];
-		list_portion(l, QUEUE_DEFERRED, p);
-		list_portion(l, QUEUE_ACTIVE, p);
+		for (size_t i = 0; i < ARRAY_LEN(queues); i++)
+			list_portion(l, queues[i], p);
 	}
 	free(p);
 }

@@ -174,6 +174,10 @@ struct settling {
 	uint64_t end; /* of the file */
 };
 
+/* Where the message in `image` gets its file when nobody has taken it up: in
+ * incoming/, or hold/ if that is where it goes.  In this thread. */
+enum queue_name queue_image_place(struct str image);
+
 /* Make the file, durable, its lock held in `incoming`.  Returns 0 or -errno.
  * Blocks: on the disk; give it to offload(). */
 MUST_USE int queue_settle(struct settling *s);
@@ -184,8 +188,8 @@ MUST_USE int queue_settle(struct settling *s);
  * Returns: 0; -ENOENT; -errno.  Blocks: on the disk, in this thread. */
 MUST_USE int queue_file_settled(struct queue *q, struct str id);
 
-/* Give everything in the segments without a writer a file in incoming/ (in
- * corrupt/ what is damaged) and remove them, for who has queue_lock().
+/* Give everything in the segments without a writer a file in incoming/ or hold/
+ * (in corrupt/ what is damaged) and remove them, for who has queue_lock().
  * Returns: 0 or the first -errno. */
 MUST_USE int queue_settle_all(struct queue *q);
 

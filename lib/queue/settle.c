@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/map.h"
 #include "queue/inside.h"
@@ -89,6 +90,17 @@ static int put_in_place(const struct settling *s, const char *fresh)
 	if (error != 0 && s->to != QUEUE_CORRUPT)
 		(void)unlinkat(q->dirs[s->to], path, 0);
 	return error;
+}
+
+enum queue_name queue_image_place(struct str image)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new(SIZE_MAX);
+	struct queue_message m;
+
+	if (a == NULL || queue_read_image(image, a, &m, NULL) != 0)
+		return QUEUE_INCOMING; /* who takes it up will say why */
+	return (m.envelope.flags & ENVELOPE_HOLD) != 0 ? QUEUE_HOLD
+						       : QUEUE_INCOMING;
 }
 
 int queue_settle(struct settling *s)
@@ -253,7 +265,7 @@ static int settle_one(const struct segment_record *r, void *arg)
 		.from = -1,
 		.tail = r->image, /* it has all */
 		.id = r->id,
-		.to = QUEUE_INCOMING,
+		.to = queue_image_place(r->image),
 	};
 	char kept[KEPT_NAME_MAX + 1];
 	int error;

@@ -1,5 +1,7 @@
 """The queue: what waits is seen, held, released, deleted, and survives."""
+import os
 import re
+import signal
 import smtplib
 import threading
 import time
@@ -215,3 +217,100 @@ def test_a_listing_that_is_not_whole_says_so(waiting):
     assert done.returncode != 0 and "not the whole queue" in done.stderr, done
     assert "Mail queue is empty" not in done.stdout
     waiting.wait_log(r"warning: cannot list the whole queue: Permission denied")
+
+
+class Crowd:
+    """30 messages for a host that takes its time; qmgr has room for 5, the rest waits in the journal."""
+
+    def __init__(self, instance, sink, release):
+        self.instance, self.sink, self.release = instance, sink, release
+        self.ids = self.send(30)
+
+    def send(self, count):
+        ids = []
+        with smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=20) as client:
+            for number in range(count):
+                client.mail("eva@far.test")
+                client.rcpt("r%d@slow.test" % number)
+                code, reply = client.data("Subject: x\r\n\r\nbody\r\n")
+                assert code == 250, reply
+                ids.append(reply.decode().split()[-1])
+        return ids
+
+    def super(self, *args):
+        return self.instance.run("postsuper", "-c", self.instance.dir, *args).stderr
+
+    def listed(self):
+        return {m["queue_id"]: m["queue_name"] for m in self.instance.queue()}
+
+    def pids(self, kind):
+        return [pid for pid, line in self.instance.processes().items() if os.path.basename(line.split(" ")[0]) == kind]
+
+    def delivered(self):
+        return sorted(r for _, recipients, _ in self.sink.messages for r in recipients)
+
+
+@pytest.fixture
+def crowd(instance, closing):
+    release = threading.Event()
+    sink = closing(harness.Sink(rules={"EOD": lambda line: release.wait(60) and None}))
+    instance.set(qmgr_message_active_limit="5", transport_maps="inline:{ { slow.test = smtp:[127.0.0.1]:%d } }" % sink.port,
+                 smtpd_recipient_restrictions="check_recipient_access inline:{ { r29@slow.test = hold } }")
+    instance.start()
+    yield Crowd(instance, sink, release)
+    release.set()
+
+
+def test_a_new_qmgr_knows_at_once_what_waits_in_journals(crowd):
+    """Also that of a writer which hangs, and tells nothing of it."""
+    writers = crowd.pids("smtpd")
+    for pid in writers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        os.kill(crowd.pids("qmgr")[0], signal.SIGKILL)
+        names = crowd.listed()
+        assert sorted(names) == sorted(crowd.ids)
+        assert "Deleted: 1 message\n" in crowd.super("-d", crowd.ids[20])
+        assert "Placed on hold: 28 messages\n" in crowd.super("-h", "ALL")
+    finally:
+        for pid in writers:
+            os.kill(pid, signal.SIGCONT)
+    crowd.send(1)
+    assert sum(name == "hold" for name in crowd.listed().values()) == 29
+    assert "Released from hold: 29 messages\n" in crowd.super("-H", "ALL")
+    crowd.release.set()
+    harness.wait_until("the queue to be empty", lambda: crowd.listed() == {})
+    assert {"RCPT TO:<r%d@slow.test>" % n for n in range(30) if n != 20} <= {line.split(" ORCPT")[0] for line in crowd.delivered()}
+    assert not any("<r20@" in line for line in crowd.delivered())
+
+
+def test_who_asks_for_one_does_not_make_the_others_wait(crowd):
+    """What was given a file so that one is found, and one that is nowhere, was looked at with the next queue run."""
+    assert crowd.super("-d", "4g1Q2R0001zmB00") == crowd.super("-h", "4g1Q2R0001zmB00", "-r", "4g1Q2R0001zmB00") == ""
+    assert sum(name == "incoming" for name in crowd.listed().values()) == 24
+    assert len(list((crowd.instance.spool / "incoming").iterdir())) == 0
+    assert "Force-expired: 1 message\n" in crowd.super("-e", crowd.ids[20])
+    assert "Requeued: 29 messages\n" in crowd.super("-r", "ALL", "incoming", "active")
+    crowd.release.set()
+    harness.wait_until("the queue to be empty", lambda: list(crowd.listed().values()) == ["hold"], 20)
+    assert len(crowd.sink.messages) == 28  # and one was expired
+
+
+def test_what_is_to_be_held_is_on_hold_wherever_it_is(crowd):
+    """mailq calls it so while it waits in the journal: then it can be released too."""
+    held = crowd.ids[29]
+    assert crowd.listed()[held] == "hold"
+    assert "Placed on hold" not in crowd.super("-h", held)
+    assert "Released from hold: 1 message\n" in crowd.super("-H", held)
+    assert crowd.listed()[held] == "deferred"
+
+
+def test_one_that_is_just_taken_up_is_found(crowd):
+    """While others get their files there is room again, and it is taken up from the journal."""
+    ids = crowd.send(600)
+    crowd.sink.rules = {"EOD": lambda line: time.sleep(0.005) and None}
+    crowd.release.set()
+    for queue_id in ids[:100:-25]:
+        if "%s: removed" % queue_id not in crowd.instance.log():
+            assert "Placed on hold: 1 message\n" in crowd.super("-h", queue_id), queue_id
+    assert "Deleted: " in crowd.super("-d", "ALL")
