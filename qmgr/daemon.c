@@ -297,6 +297,7 @@ static int qmgr_start(struct service_env *env)
 	if (fiber_spawn(journal_run, q) == NULL ||
 	    fiber_spawn(journal_scan, q) == NULL ||
 	    fiber_spawn(scan_run, q) == NULL ||
+	    fiber_spawn(scan_held, q) == NULL ||
 	    fiber_spawn(feed_walk, q) == NULL ||
 	    fiber_spawn(feed_run, q) == NULL ||
 	    fiber_spawn(clock_run, q) == NULL)

@@ -511,6 +511,10 @@ DEFINE_CLEANUP(struct scan_portion *, scan_end)
 /* The fiber that scans. */
 void scan_run(void *arg);
 
+/* A fiber that puts what is on hold where today's hashing looks for it: who
+ * asks for one by its id looks only there. */
+void scan_held(void *arg);
+
 /* ---- what others ask (listen.c, control.c, showq.c) --------------------- */
 
 /* A connection to public/qmgr: messages, or trigger bytes.  Takes: fd. */

@@ -182,6 +182,20 @@ static void scan_what_is_wanted(struct qmgr *q)
 		scan(q, QUEUE_INCOMING);
 }
 
+void scan_held(void *arg)
+{
+	struct qmgr *q = arg;
+	int error;
+	CLEANUP(scan_end)
+	struct scan_portion *p = scan_begin(q, QUEUE_HOLD, false, &error);
+
+	while (p != NULL && p->error == 0 && !q->ending)
+		scan_more(p);
+	if (p == NULL || p->error < 0)
+		log_warning("cannot scan the queue hold: %s",
+			    strerror(-(p == NULL ? error : p->error)));
+}
+
 void scan_run(void *arg)
 {
 	struct qmgr *q = arg;

@@ -122,25 +122,49 @@ static bool is_owners(const struct queue *q, const struct stat *st)
 	       st->st_uid == dir.st_uid;
 }
 
-int queue_file_open(struct queue *q, enum queue_name in, struct str id,
-		    bool write)
+static int open_path(struct queue *q, enum queue_name in, const char *path,
+		     bool write)
 {
-	char path[QUEUE_PATH_MAX];
 	struct stat st;
-	int fd;
+	int fd = openat(q->dirs[in], path,
+			(write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW |
+				O_NONBLOCK);
 
-	if (!queue_id_is_valid(id))
-		return -EINVAL;
-	queue_path(q, in, id, path);
-	fd = openat(q->dirs[in], path,
-		    (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW |
-			    O_NONBLOCK);
 	if (fd < 0)
 		return errno == ELOOP ? -EINVAL : -errno;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    (st.st_nlink != 1 && !is_owners(q, &st))) {
 		(void)close(fd);
 		return -EINVAL;
+	}
+	return fd;
+}
+
+int queue_file_open(struct queue *q, enum queue_name in, struct str id,
+		    bool write)
+{
+	char path[QUEUE_PATH_MAX];
+
+	if (!queue_id_is_valid(id))
+		return -EINVAL;
+	queue_path(q, in, id, path);
+	return open_path(q, in, path, write);
+}
+
+int queue_file_open_any(struct queue *q, struct str id, enum queue_name *in)
+{
+	char path[QUEUE_PATH_MAX];
+	int fd = -ENOENT;
+
+	if (!queue_id_is_valid(id))
+		return -ENOENT;
+	for (unsigned i = 0; i < QUEUE_NAMES && fd == -ENOENT; i++) {
+		*in = (enum queue_name)i;
+		for (unsigned depth = 0;
+		     depth <= HASH_DEPTH_MOST && fd == -ENOENT; depth++) {
+			queue_path_hashed(id, depth, path);
+			fd = open_path(q, *in, path, false);
+		}
 	}
 	return fd;
 }

@@ -69,6 +69,11 @@ MUST_USE int queue_file_open(struct queue *q, enum queue_name in, struct str id,
 MUST_USE int queue_file_find(struct queue *q, struct str id,
 			     enum queue_name *where);
 
+/* Open the file of `id` for reading, wherever it is and whatever the hashing
+ * was when it came there.  Fills: *in.  Returns: as queue_file_open(). */
+MUST_USE int queue_file_open_any(struct queue *q, struct str id,
+				 enum queue_name *in);
+
 /* Move it; makes the hash directory if need be.  Returns: 0, -ENOENT…
  * Blocks:  where disk_move_needs_sync(), until the new name is durable. */
 MUST_USE int queue_file_move(struct queue *q, enum queue_name from,

@@ -17,6 +17,8 @@
 #include "mail/date.h"
 #include "queue/journal.h"
 
+#define NAME_ROOM 128
+
 enum part {
 	PART_ENVELOPE = 1 << 0,
 	PART_HEADER = 1 << 1,
@@ -231,37 +233,48 @@ static int take_wanted(const struct segment_record *r, void *arg)
 	return 1;
 }
 
+/* Open what the queue has of `id`: its file, or a copy of what is in a journal.
+ * It may move while we look: three times is enough.
+ * Fills: name.  Returns: a descriptor; -errno. */
+static int open_queued(struct queue *q, const char *id, char name[NAME_ROOM])
+{
+	struct wanted w = {.id = str_of_c(id), .fd = -1};
+	enum queue_name in;
+	int fd = -ENOENT, error;
+
+	for (int tries = 0; tries < 3 && fd == -ENOENT; tries++) {
+		fd = queue_file_open_any(q, str_of_c(id), &in);
+		if (fd >= 0)
+			(void)snprintf(name, NAME_ROOM, STR_FMT "/%s",
+				       STR_ARG(queue_name_str(in)), id);
+		if (fd != -ENOENT)
+			return fd;
+		error = queue_journal_each(q, take_wanted, &w);
+		if (error == 1) {
+			(void)snprintf(name, NAME_ROOM, "journal/%s", id);
+			fd = w.fd >= 0 ? w.fd : -ENOMEM;
+		} else if (error < 0) {
+			fd = error;
+		}
+	}
+	return fd;
+}
+
 static int print_queued(const struct postcat *p, const struct ctl_site *site,
 			const char *id)
 {
 	CLEANUP(queue_close) struct queue *q = NULL;
-	enum queue_name in;
-	char name[128];
+	char name[NAME_ROOM];
 	int fd, status = ctl_queue_open(site, &q);
 
 	if (status != 0)
 		return status;
-	if (queue_file_find(q, str_of_c(id), &in) != 0) {
-		struct wanted w = {.id = str_of_c(id), .fd = -1};
-
-		if (queue_journal_each(q, take_wanted, &w) == 1 && w.fd >= 0) {
-			(void)snprintf(name, sizeof(name), "journal/%s", id);
-			status = print_message(p, w.fd, name, site);
-			(void)close(w.fd);
-			return status;
-		}
-		ctl_say(site, "fatal", "open queue file %s: %s", id,
-			strerror(ENOENT));
-		return EX_DATAERR;
-	}
-	fd = queue_file_open(q, in, str_of_c(id), false);
+	fd = open_queued(q, id, name);
 	if (fd < 0) {
 		ctl_say(site, "fatal", "open queue file %s: %s", id,
 			strerror(-fd));
 		return EX_DATAERR;
 	}
-	(void)snprintf(name, sizeof(name), STR_FMT "/%s",
-		       STR_ARG(queue_name_str(in)), id);
 	status = print_message(p, fd, name, site);
 	(void)close(fd);
 	return status;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* postqueue: list the queue, or have it tried now. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,27 +65,39 @@ static bool parse(struct postqueue *p, int argc, char **argv)
 
 /* ---- listing ------------------------------------------------------------ */
 
-static void list_queue(struct queue *q, enum queue_name name, struct listing *l)
+static int list_file(struct queue *q, enum queue_name name, struct str id,
+		     struct listing *l)
+{
+	CLEANUP(arena_free) struct arena *a = arena_new(SIZE_MAX);
+	BUF_SCOPED entry = BUF_INIT((size_t)256 << 20);
+	struct queue_message m;
+	int fd, error;
+
+	if (a == NULL)
+		return -ENOMEM;
+	fd = queue_file_open(q, name, id, false);
+	if (fd < 0) /* gone, or no file */
+		return fd == -ENOENT || fd == -EINVAL ? 0 : fd;
+	error = queue_read(fd, a, &m, NULL);
+	if (error == 0)
+		showq_put_message(&entry, queue_name_str(name), &m);
+	(void)close(fd);
+	listing_feed(l, buf_str(&entry));
+	return error == -EBADMSG ? 0 : error;
+}
+
+static int list_queue(struct queue *q, enum queue_name name, struct listing *l)
 {
 	CLEANUP(queue_scan_end) struct queue_scan *s = NULL;
-	BUF_SCOPED entry = BUF_INIT((size_t)256 << 20);
 	struct queue_entry e;
+	int error = queue_scan_begin(q, name, false, &s);
 
-	if (queue_scan_begin(q, name, false, &s) != 0)
-		return;
-	while (queue_scan_next(s, &e) == 0) {
-		struct arena *a = arena_new(SIZE_MAX);
-		int fd = queue_file_open(q, name, queue_id_str(&e.id), false);
-		struct queue_message m;
-
-		buf_reset(&entry);
-		if (a != NULL && fd >= 0 && queue_read(fd, a, &m, NULL) == 0)
-			showq_put_message(&entry, queue_name_str(name), &m);
-		listing_feed(l, buf_str(&entry));
-		if (fd >= 0)
-			(void)close(fd);
-		arena_free(a);
+	while (error == 0) {
+		error = queue_scan_next(s, &e);
+		if (error == 0)
+			error = list_file(q, name, queue_id_str(&e.id), l);
 	}
+	return error < 0 ? error : 0;
 }
 
 static int list_record(const struct segment_record *r, void *arg)
@@ -94,7 +107,9 @@ static int list_record(const struct segment_record *r, void *arg)
 	struct queue_message m;
 
 	if (a != NULL && queue_read_image(r->image, a, &m, NULL) == 0)
-		showq_put_message(&entry, queue_name_str(QUEUE_INCOMING), &m);
+		showq_put_message(&entry,
+				  queue_name_str(queue_image_place(r->image)),
+				  &m);
 	listing_feed(arg, buf_str(&entry));
 	return 0;
 }
@@ -104,17 +119,21 @@ static int list_files(const struct ctl_site *site, struct listing *l)
 {
 	CLEANUP(queue_close) struct queue *q = NULL;
 	BUF_SCOPED text = BUF_INIT(256);
-	int status = ctl_queue_open(site, &q);
+	int status = ctl_queue_open(site, &q), error;
 
 	if (status != 0)
 		return status;
 	showq_put_hello(&text);
 	listing_feed(l, buf_str(&text));
-	if (queue_journal_each(q, list_record, l) != 0)
-		ctl_say(site, "warning", "cannot read all of the journals");
-	for (int i = 0; i < QUEUE_NAMES; i++)
+	error = queue_journal_each(q, list_record, l);
+	for (int i = 0; i < QUEUE_NAMES && error == 0; i++)
 		if (i != QUEUE_CORRUPT)
-			list_queue(q, (enum queue_name)i, l);
+			error = list_queue(q, (enum queue_name)i, l);
+	if (error != 0) {
+		ctl_say(site, "fatal", "this is not the whole queue: %s",
+			strerror(-error));
+		return EX_SOFTWARE;
+	}
 	listing_feed(l, STR("\0"));
 	return listing_end(l) ? EX_OK : EX_SOFTWARE;
 }

@@ -44,7 +44,8 @@ struct postsuper {
 	struct step steps[STEPS_MOST];
 	size_t count;
 	unsigned queues; /* 0: all */
-	bool check;	 /* -s, -S, -p */
+	bool check;	 /* -s, -S, -p, or nothing */
+	bool arranged;	 /* files are where hash_queue_names wants them */
 	struct ctl_site site;
 	struct queue *queue; /* NULL: qmgr does it */
 	bool down;	     /* qmgr is not running */
@@ -99,10 +100,30 @@ static bool parse(struct postsuper *p, int argc, char **argv)
 			return false;
 		p->queues |= 1u << name;
 	}
-	return p->count > 0 || p->check;
+	p->check = p->check || p->count == 0;
+	return true;
 }
 
 /* ---- by ourselves ------------------------------------------------------- */
+
+/* Looking through the directories puts files where the hashing wants them. */
+static int check_structure(struct postsuper *p)
+{
+	int status =
+		p->queue != NULL ? EX_OK : ctl_queue_open(&p->site, &p->queue);
+
+	for (int i = 0; i < QUEUE_NAMES && status == EX_OK; i++) {
+		CLEANUP(queue_scan_end) struct queue_scan *s = NULL;
+		struct queue_entry e;
+
+		if (queue_scan_begin(p->queue, (enum queue_name)i, false, &s) ==
+		    0)
+			while (queue_scan_next(s, &e) == 0)
+				continue;
+	}
+	p->arranged = status == EX_OK;
+	return status;
+}
 
 static int change(struct queue *q, enum queue_name in, struct str id,
 		  enum control_verb verb)
@@ -172,7 +193,13 @@ static void change_here(struct postsuper *p, const struct control *c,
 
 	*out = (struct controlled){.count = 0};
 	if (!str_eq(c->id, STR("ALL"))) {
-		if (queue_file_find(p->queue, c->id, &in) == 0)
+		int error = queue_file_find(p->queue, c->id, &in);
+
+		/* The hashing may have been another. */
+		if (error == -ENOENT && !p->arranged &&
+		    check_structure(p) == EX_OK)
+			error = queue_file_find(p->queue, c->id, &in);
+		if (error == 0)
 			change_one(p, c, in, c->id, out);
 		return;
 	}
@@ -253,7 +280,7 @@ static int do_stdin(struct postsuper *p, const struct step *step,
 static void print_count(struct postsuper *p, char option, uint64_t count)
 {
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-		if (verbs[i].option != option || count == 0)
+		if (verbs[i].option != option)
 			continue;
 		(void)fprintf(stderr, "postsuper: %s: %llu message%s\n",
 			      verbs[i].many, (unsigned long long)count,
@@ -273,25 +300,8 @@ static int do_step(struct postsuper *p, const struct step *step)
 		status = do_stdin(p, step, &count);
 	else
 		status = do_one(p, step, str_of_c(step->argument), &count);
-	print_count(p, step->option, count);
-	return status;
-}
-
-/* Looking through the directories puts files where the hashing wants them. */
-static int check_structure(struct postsuper *p)
-{
-	int status =
-		p->queue != NULL ? EX_OK : ctl_queue_open(&p->site, &p->queue);
-
-	for (int i = 0; i < QUEUE_NAMES && status == EX_OK; i++) {
-		CLEANUP(queue_scan_end) struct queue_scan *s = NULL;
-		struct queue_entry e;
-
-		if (queue_scan_begin(p->queue, (enum queue_name)i, false, &s) ==
-		    0)
-			while (queue_scan_next(s, &e) == 0)
-				continue;
-	}
+	if (status == EX_OK || count > 0)
+		print_count(p, step->option, count);
 	return status;
 }
 

@@ -286,7 +286,7 @@ def test_a_new_qmgr_knows_at_once_what_waits_in_journals(crowd):
 
 def test_who_asks_for_one_does_not_make_the_others_wait(crowd):
     """What was given a file so that one is found, and one that is nowhere, was looked at with the next queue run."""
-    assert crowd.super("-d", "4g1Q2R0001zmB00") == crowd.super("-h", "4g1Q2R0001zmB00", "-r", "4g1Q2R0001zmB00") == ""
+    crowd.super("-d", "4g1Q2R0001zmB00", "-h", "4g1Q2R0001zmB00", "-r", "4g1Q2R0001zmB00")
     assert sum(name == "incoming" for name in crowd.listed().values()) == 24
     assert len(list((crowd.instance.spool / "incoming").iterdir())) == 0
     assert "Force-expired: 1 message\n" in crowd.super("-e", crowd.ids[20])
@@ -300,7 +300,7 @@ def test_what_is_to_be_held_is_on_hold_wherever_it_is(crowd):
     """mailq calls it so while it waits in the journal: then it can be released too."""
     held = crowd.ids[29]
     assert crowd.listed()[held] == "hold"
-    assert "Placed on hold" not in crowd.super("-h", held)
+    assert "Placed on hold: 0 messages\n" in crowd.super("-h", held)
     assert "Released from hold: 1 message\n" in crowd.super("-H", held)
     assert crowd.listed()[held] == "deferred"
 
@@ -314,3 +314,53 @@ def test_one_that_is_just_taken_up_is_found(crowd):
         if "%s: removed" % queue_id not in crowd.instance.log():
             assert "Placed on hold: 1 message\n" in crowd.super("-h", queue_id), queue_id
     assert "Deleted: " in crowd.super("-d", "ALL")
+
+
+def test_the_commands_count_as_they_do_in_postfix(crowd):
+    """Nothing is a number too; and postsuper alone tidies up."""
+    assert crowd.super("-d", "4g1Q2R0001zmB00") == "postsuper: Deleted: 0 messages\n"
+    assert crowd.super("-r", "ALL", "-H", "4g1Q2R0001zmB00") == "postsuper: Requeued: 30 messages\npostsuper: Released from hold: 0 messages\n"
+    assert crowd.super() == ""
+
+
+@pytest.mark.skipif(not harness.IS_ROOT, reason="only root may look while all is down")
+def test_while_all_is_down_it_is_as_it_was(crowd):
+    """Held mail in a journal is on hold, also when nobody runs; what cannot be read is not an empty queue."""
+    os.kill(crowd.pids("master")[0], signal.SIGKILL)
+    for pid in list(crowd.instance.processes()):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    harness.wait_until("the end", lambda: not crowd.instance.processes())
+    crowd.instance.running = False
+    names = crowd.listed()
+    assert sorted(names) == sorted(crowd.ids) and names[crowd.ids[29]] == "hold"
+    assert "Released from hold: 1 message\n" in crowd.super("-H", crowd.ids[29])
+    assert "Placed on hold: 30 messages\n" in crowd.super("-h", "ALL")
+    hold = crowd.instance.spool / "hold"
+    hold.chmod(0)
+    try:
+        done = crowd.instance.run("postqueue", "-c", crowd.instance.dir, "-p", check=False)
+    finally:
+        hold.chmod(0o700)
+    assert done.returncode != 0 and "Mail queue is empty" not in done.stdout, done
+
+
+@pytest.mark.skipif(not harness.IS_ROOT, reason="only root may look while all is down")
+def test_what_is_on_hold_is_found_after_another_hashing(crowd):
+    """Nobody looks through hold/ but who asks for one message of it."""
+    def names(depth, queues):
+        crowd.instance.set(hash_queue_depth=depth, hash_queue_names=queues)
+
+    def postcat(queue_id):
+        return crowd.instance.run("postcat", "-c", crowd.instance.dir, "-q", queue_id).stdout
+    assert "Placed on hold: 29 messages\n" in crowd.super("-h", "ALL")
+    crowd.instance.stop()
+    names(2, "deferred, hold")
+    assert "Subject: x" in postcat(crowd.ids[3])
+    assert "Released from hold: 1 message\n" in crowd.super("-H", crowd.ids[3])
+    names(1, "deferred")
+    crowd.instance.start()
+    assert "Subject: x" in postcat(crowd.ids[4])
+    harness.wait_until("it to be found", lambda: "Deleted: 1 message\n" in crowd.super("-d", crowd.ids[4]))
