@@ -23,7 +23,7 @@
 #include "rt/loop.h"
 #include "rt/stream.h"
 
-#define WRITE_MS 60000
+#define WRITE_MS 3600000 /* a person reads it, page by page */
 #define ARENA_MOST ((size_t)1 << 30)
 #define ENTRY_MOST ((size_t)256 << 20) /* bytes of one message's entry */
 #define CAME_MOST ((size_t)1 << 20)
@@ -46,6 +46,8 @@ static void note_came(struct listing *l, const struct queue_id *id)
 	size_t room = l->came_room == 0 ? PORTION : l->came_room * 2;
 	struct queue_id *more;
 
+	if (listed_has(&l->listed, queue_id_str(id)))
+		return;
 	if (l->came_count == l->came_room) {
 		more = room > CAME_MOST ? NULL
 					: realloc(l->came, room * sizeof(*id));
@@ -273,7 +275,7 @@ static void list_came(struct listing *l)
 static void warn_of(int error)
 {
 	if (error != 0 && error != -EPIPE && error != -ECONNRESET &&
-	    error != -ECANCELED && error != -ETIMEDOUT)
+	    error != -ECANCELED)
 		log_warning("cannot list the whole queue: %s",
 			    strerror(-error));
 }
