@@ -194,11 +194,6 @@ static int change_files(void *arg)
 static void changed(struct qmgr *q, enum control_verb verb, enum queue_name in,
 		    struct str id)
 {
-	struct queue_id moved = {.text = ""};
-
-	if (verb != CONTROL_DELETE &&
-	    str_to_c(id, moved.text, sizeof(moved.text)))
-		showq_note_moved(q, &moved);
 	switch (verb) {
 	case CONTROL_DELETE:
 	case CONTROL_HOLD:
@@ -275,6 +270,7 @@ static void note(enum control_verb verb, struct str id, int error,
 static void change(struct qmgr *q, struct changing *c, struct controlled *out,
 		   struct buf *ids)
 {
+	struct moving moving = {.ids = c->ids};
 	size_t files = 0;
 
 	for (size_t i = 0; i < c->count; i++) {
@@ -303,10 +299,12 @@ static void change(struct qmgr *q, struct changing *c, struct controlled *out,
 			(void)!map_put(c->done, id, q, NULL);
 		note(c->verb, id, error, out, ids);
 	}
-	c->count = files;
+	c->count = moving.count = files;
 	if (files == 0)
 		return;
+	showq_begin_moving(q, &moving);
 	(void)offload(change_files, c);
+	showq_end_moving(&moving);
 	for (size_t i = 0; i < files; i++) {
 		struct str id = queue_id_str(&c->ids[i]);
 

@@ -200,6 +200,7 @@ static void init(struct qmgr *q, struct service_env *env)
 	list_init(&q->segments);
 	list_init(&q->in_the_way);
 	list_init(&q->listings);
+	list_init(&q->moving);
 	waitq_init(&q->ledgers);
 	buf_init(&q->dns_servers, 4096);
 	q->files_most = files_most();

@@ -183,7 +183,7 @@ static int take_image(struct segment *s, const struct segment_record *r)
 	m->old = s->orphan; /* what is new does not wait for it */
 	message_fill(m, &read);
 	m->offset += r->record + SEGMENT_IMAGE_AT;
-	showq_note_moved(s->q, &m->id);
+	showq_note_active(s->q, &m->id);
 	return message_begin(m);
 }
 

@@ -50,7 +50,7 @@ void journal_settle_waiting(struct qmgr *q, struct str id);
 /* For a listing: call `each` for the messages in journals that were not taken
  * up (for want of room, or because nobody told of them yet), and `pause` after
  * each segment.  `each` must not wait; m is gone after it.  What is taken up
- * meanwhile is told to showq_note_moved(). Returns: 0 or -errno.  Blocks: on
+ * meanwhile is told to showq_note_active(). Returns: 0 or -errno.  Blocks: on
  * the disk, in this thread, with others' turns in between; and as long as
  * `pause` does. */
 struct journal_lister {

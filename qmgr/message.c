@@ -202,7 +202,7 @@ static int message_start(struct message *m)
 	if (m->old) {
 		q->old_count++;
 		q->old_recipients += pending;
-		showq_note_moved(q, &m->id);
+		showq_note_active(q, &m->id);
 	}
 	log_active(m, pending);
 	resolve_later(m);

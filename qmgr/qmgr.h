@@ -108,6 +108,7 @@ struct qmgr {
 	int64_t walk_next; /* monotonic: not before, unless asked */
 
 	struct list listings; /* who lists the queue now (showq.c) */
+	struct list moving;   /* struct moving */
 
 	unsigned open_files; /* descriptors that messages keep */
 	unsigned files_most;
@@ -529,8 +530,18 @@ void control_do(struct qmgr *q, const struct control *c, bool may_change,
 /* A connection to public/showq.  Takes: fd. */
 void showq_serve(struct qmgr *q, int fd);
 
-/* `id` is active now and was not before, or was moved by a person: whoever
- * lists the queue may not meet it where it was. */
-void showq_note_moved(struct qmgr *q, const struct queue_id *id);
+/* `id` is active now and was not before: whoever lists the queue may not meet
+ * it where it was. */
+void showq_note_active(struct qmgr *q, const struct queue_id *id);
+
+/* Likewise what a person has moved, from before the first is moved until all
+ * are; the ids are borrowed until then. */
+struct moving {
+	struct list node; /* in qmgr.moving */
+	const struct queue_id *ids;
+	size_t count;
+};
+void showq_begin_moving(struct qmgr *q, struct moving *m);
+void showq_end_moving(struct moving *m);
 
 #endif

@@ -27,6 +27,7 @@
 #define ARENA_MOST ((size_t)1 << 30)
 #define ENTRY_MOST ((size_t)256 << 20) /* bytes of one message's entry */
 #define CAME_MOST ((size_t)1 << 20)
+#define CAME_PASSES 3
 #define PORTION 32u /* active messages */
 #define WRITE_LEAST ((size_t)64 * 1024)
 
@@ -61,11 +62,35 @@ static void note_came(struct listing *l, const struct queue_id *id)
 	l->came[l->came_count++] = *id;
 }
 
-void showq_note_moved(struct qmgr *q, const struct queue_id *id)
+void showq_note_active(struct qmgr *q, const struct queue_id *id)
 {
 	LIST_EACH(n, &q->listings)
 	{
 		note_came(CONTAINER_OF(n, struct listing, node), id);
+	}
+}
+
+void showq_begin_moving(struct qmgr *q, struct moving *m)
+{
+	list_append(&q->moving, &m->node);
+	for (size_t i = 0; i < m->count; i++)
+		showq_note_active(q, &m->ids[i]);
+}
+
+void showq_end_moving(struct moving *m)
+{
+	list_remove(&m->node);
+}
+
+/* A listing begins: it cannot know where it will meet what is being moved. */
+static void note_all_moving(struct listing *l)
+{
+	LIST_EACH(n, &l->q->moving)
+	{
+		const struct moving *m = CONTAINER_OF(n, struct moving, node);
+
+		for (size_t i = 0; i < m->count; i++)
+			note_came(l, &m->ids[i]);
 	}
 }
 
@@ -213,6 +238,7 @@ static void list_portion(struct listing *l, enum queue_name name,
 {
 	struct reading r = {
 		.queue = l->q->queue, .name = name, .p = p, .entry = &l->entry};
+	struct listed here = LISTED_INIT;
 
 	for (size_t i = 0; i < p->count; i++) {
 		struct str id = queue_id_str(&p->entries[i].id);
@@ -220,8 +246,11 @@ static void list_portion(struct listing *l, enum queue_name name,
 
 		if (m != NULL)
 			list_active_one(l, m);
-		r.skip[i] = m != NULL || listed_has(&l->listed, id);
+		/* What goes and comes may be twice in one portion. */
+		r.skip[i] = m != NULL || listed_has(&l->listed, id) ||
+			    listed_add(&here, id) == 1;
 	}
+	listed_release(&here);
 	while (l->error == 0 && r.at < p->count) {
 		int error = offload(read_some, &r);
 
@@ -250,17 +279,13 @@ static void list_queue(struct listing *l, enum queue_name name)
 		l->error = l->q->ending ? -ECANCELED : error;
 }
 
-/* What is active again, or was moved, has been met before it came there, or
- * there. */
-static void list_came(struct listing *l)
+/* Those that came until now and were not met, wherever they are. */
+static void list_came(struct listing *l, struct scan_portion *p)
 {
 	static const enum queue_name queues[] = {QUEUE_HOLD, QUEUE_INCOMING,
 						 QUEUE_DEFERRED, QUEUE_ACTIVE};
 	size_t at = 0, count = l->came_count;
-	struct scan_portion *p = calloc(1, sizeof(*p));
 
-	if (p == NULL)
-		l->error = -ENOMEM;
 	while (l->error == 0 && at < count) {
 		for (p->count = 0; p->count < SCAN_PORTION && at < count; at++)
 			if (!listed_has(&l->listed, queue_id_str(&l->came[at])))
@@ -268,6 +293,17 @@ static void list_came(struct listing *l)
 		for (size_t i = 0; i < ARRAY_LEN(queues); i++)
 			list_portion(l, queues[i], p);
 	}
+}
+
+/* Likewise, again and again: they may move while we look. */
+static void list_all_that_came(struct listing *l)
+{
+	struct scan_portion *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		l->error = -ENOMEM;
+	for (int i = 0; p != NULL && i < CAME_PASSES; i++)
+		list_came(l, p);
 	free(p);
 }
 
@@ -291,7 +327,7 @@ static void list_all(struct listing *l)
 	list_queue(l, QUEUE_DEFERRED);
 	list_queue(l, QUEUE_HOLD);
 	list_queue(l, QUEUE_ACTIVE);
-	list_came(l);
+	list_all_that_came(l);
 	showq_put_end(&l->entry);
 	send_entry(l);
 }
@@ -306,6 +342,7 @@ void showq_serve(struct qmgr *q, int fd)
 		return;
 	}
 	list_append(&q->listings, &l.node);
+	note_all_moving(&l);
 	list_all(&l);
 	list_remove(&l.node);
 	if (l.error == 0)

@@ -364,3 +364,25 @@ def test_what_is_on_hold_is_found_after_another_hashing(crowd):
     crowd.instance.start()
     assert "Subject: x" in postcat(crowd.ids[4])
     harness.wait_until("it to be found", lambda: "Deleted: 1 message\n" in crowd.super("-d", crowd.ids[4]))
+
+
+def test_each_message_is_listed_once_while_people_move_all(crowd):
+    """On hold and released again: each is in one of two places at any moment."""
+    done = threading.Event()
+
+    def churn():
+        while not done.is_set():
+            assert "Placed on hold: 30 messages\n" in crowd.super("-h", "ALL")
+            assert "Released from hold: 30 messages\n" in crowd.super("-H", "ALL")
+    assert "Placed on hold: 29 messages\n" in crowd.super("-h", "ALL")
+    assert "Released from hold: 30 messages\n" in crowd.super("-H", "ALL")
+    mover = threading.Thread(target=churn)
+    mover.start()
+    try:
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            ids = [message["queue_id"] for message in crowd.instance.queue()]
+            assert len(ids) == len(set(ids)) == 30, (len(ids), len(set(ids)))
+    finally:
+        done.set()
+        mover.join()
