@@ -227,9 +227,11 @@ static int scan_records(struct segment *s, uint64_t *found)
 	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
 	int64_t progress = clock_deadline(PROGRESS_MS);
 	struct segment_record r;
-	int error = segment_read_begin(s->fd, str_of_c(s->name),
-				       ledger_released(s->ledger),
-				       segment_end(s), &reader);
+	/* Not farther than it is durable: its last batch may be half written.
+	 */
+	int error = segment_read_begin(
+		s->fd, str_of_c(s->name), ledger_released(s->ledger),
+		s->orphan ? SEGMENT_SIZE_MAX : s->end, &reader);
 
 	while (error == 0 && !s->q->ending) {
 		error = segment_read_next(reader, &r);

@@ -62,7 +62,8 @@ void segment_note_done(struct segment *s, uint64_t record);
  * because that failed, or because we have not heard of them. */
 bool segment_may_owe(const struct segment *s);
 
-/* How far it is to be read. */
+/* How far it is to be read by who wants to find a message that it may hold:
+ * that is more than is known to be durable where we have not heard of it. */
 uint64_t segment_end(const struct segment *s);
 
 /* Something in it was not taken up: have it read. */
