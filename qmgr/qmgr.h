@@ -108,7 +108,9 @@ struct qmgr {
 	int64_t walk_next; /* monotonic: not before, unless asked */
 
 	struct list listings; /* who lists the queue now (showq.c) */
-	struct list moving;   /* struct moving */
+	unsigned listing_count;
+	int64_t listings_told; /* that there are too many; 0: not yet */
+	struct list moving;    /* struct moving */
 
 	unsigned open_files; /* descriptors that messages keep */
 	unsigned files_most;

@@ -23,7 +23,10 @@
 #include "rt/loop.h"
 #include "rt/stream.h"
 
-#define WRITE_MS 3600000 /* a person reads it, page by page */
+#define WRITE_MS 3600000    /* a person reads it, page by page */
+#define WRITE_BUSY_MS 60000 /* while there are more listings than: */
+#define LISTINGS_QUIET 20u
+#define LISTINGS_MOST 100u /* each holds memory, and descriptors */
 #define ARENA_MOST ((size_t)1 << 30)
 #define ENTRY_MOST ((size_t)256 << 20) /* bytes of one message's entry */
 #define CAME_MOST ((size_t)1 << 20)
@@ -94,13 +97,20 @@ static void note_all_moving(struct listing *l)
 	}
 }
 
+/* Until when a reader may take its time now. */
+static int64_t patience(const struct listing *l)
+{
+	return clock_deadline(l->q->listing_count > LISTINGS_QUIET
+				      ? WRITE_BUSY_MS
+				      : WRITE_MS);
+}
+
 static void send_entry(struct listing *l)
 {
 	if (l->entry.failed)
 		l->error = -ENOMEM;
 	if (l->error == 0 && l->entry.n > 0)
-		l->error = stream_write(l->s, buf_str(&l->entry),
-					clock_deadline(WRITE_MS));
+		l->error = stream_write(l->s, buf_str(&l->entry), patience(l));
 	buf_reset(&l->entry);
 }
 
@@ -332,21 +342,35 @@ static void list_all(struct listing *l)
 	send_entry(l);
 }
 
+/* Anybody may ask, as often as he likes: not a line for each. */
+static void warn_of_too_many(struct qmgr *q)
+{
+	if (q->listings_told != 0 &&
+	    clock_now() < q->listings_told + WRITE_BUSY_MS)
+		return;
+	q->listings_told = clock_now();
+	log_warning("cannot list the queue: too many listings, or no memory");
+}
+
 void showq_serve(struct qmgr *q, int fd)
 {
 	struct listing l = {
 		.q = q, .entry = BUF_INIT(ENTRY_MOST), .listed = LISTED_INIT};
 
-	if (stream_open(fd, 4096, &l.s) != 0) {
+	if (q->listing_count >= LISTINGS_MOST ||
+	    stream_open(fd, 4096, &l.s) != 0) {
+		warn_of_too_many(q);
 		(void)close(fd);
 		return;
 	}
+	q->listing_count++;
 	list_append(&q->listings, &l.node);
 	note_all_moving(&l);
 	list_all(&l);
 	list_remove(&l.node);
 	if (l.error == 0)
-		l.error = stream_flush(l.s, clock_deadline(WRITE_MS));
+		l.error = stream_flush(l.s, patience(&l));
+	q->listing_count--;
 	warn_of(l.error);
 	stream_close(l.s);
 	buf_release(&l.entry);

@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import smtplib
+import socket
 import threading
 import time
 
@@ -386,3 +387,25 @@ def test_each_message_is_listed_once_while_people_move_all(crowd):
     finally:
         done.set()
         mover.join()
+
+
+def test_listings_that_nobody_reads_do_not_take_all_there_is(instance):
+    """Anybody may ask for one: a hundred have room, and the mail goes on."""
+    instance.user("ana")
+    instance.fill_queue(5000, int(time.time()) + 9999)
+    instance.start()
+    assert len(instance.queue()) == 5000
+    stuck = [socket.socket(socket.AF_UNIX) for _ in range(130)]
+    try:
+        for one in stuck:
+            one.connect(str(instance.spool / "public" / "showq"))
+        instance.wait_log("warning: cannot list the queue: too many listings")
+        done = instance.run("mailq", check=False)
+        assert done.returncode != 0 and "not the whole queue" in done.stderr, done
+        send(instance, "ana@example.test")
+        instance.wait_mail("ana")
+    finally:
+        for one in stuck:
+            one.close()
+    harness.wait_until("room", lambda: instance.run("mailq", check=False).returncode == 0)
+    assert len(instance.queue()) == 5000
