@@ -273,6 +273,7 @@ static int zero_ahead(struct segment *s, uint64_t end)
 static int write_work(void *arg)
 {
 	const struct write *w = arg;
+	struct stat st;
 	int error = zero_ahead(w->s, w->s->end + w->bytes.n);
 
 	if (error == 0)
@@ -281,6 +282,11 @@ static int write_work(void *arg)
 	 * nothing. */
 	if (error == 0 && !w->j->q->no_sync && fdatasync(w->s->fd) < 0)
 		error = -errno;
+	/* Nobody finds again what has no name. */
+	if (error == 0 && fstat(w->s->fd, &st) < 0)
+		error = -errno;
+	else if (error == 0 && st.st_nlink == 0)
+		error = -ENOENT;
 	return error;
 }
 
@@ -369,7 +375,9 @@ static void settle_batch(struct journal *j, struct segment *s, unsigned n,
 	}
 	log_error("cannot write the journal segment %s: %s: it is not used any "
 		  "more",
-		  s->name, strerror(-error));
+		  s->name,
+		  error == -ENOENT ? "somebody has removed its file"
+				   : strerror(-error));
 	s->failed = true;
 	seal(j);
 }

@@ -409,3 +409,23 @@ def test_listings_that_nobody_reads_do_not_take_all_there_is(instance):
             one.close()
     harness.wait_until("room", lambda: instance.run("mailq", check=False).returncode == 0)
     assert len(instance.queue()) == 5000
+
+def test_a_journal_that_somebody_removed_takes_no_more_mail(instance):
+    """What was in it is delivered all the same: qmgr has it open."""
+    instance.user("ana")
+    instance.set(minimal_backoff_time="1s", queue_run_delay="1s")
+    instance.start()
+    send(instance, "ana@example.test")
+    instance.wait_mail("ana")
+    for file in (instance.spool / "journal").iterdir():
+        file.unlink()
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        send(instance, "ana@example.test")
+    assert refused.value.smtp_code == 451
+    instance.wait_log(r"error: cannot write the journal segment \S+: somebody has removed its file: it is not used any more")
+    for _ in range(3):
+        send(instance, "ana@example.test")
+    instance.wait_mail("ana", 4)
+    harness.wait_until("the queue to be empty", lambda: instance.queue() == [])
+    assert len(instance.mailbox("ana")) == 4
+    assert "cannot release" not in instance.log()

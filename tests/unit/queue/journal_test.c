@@ -385,6 +385,19 @@ static void test_flush_error(void **state)
 	assert_int_equal(b.generation, 1);
 }
 
+/* The same when somebody has removed its file: nobody would find what it has.
+ */
+static void test_removed_while_in_use(void **state)
+{
+	struct queue_place a = spool_commit(queue, 10), b;
+
+	remove_segments();
+	assert_int_equal(spool_try_commit(queue, 10, &b), -ENOENT);
+	b = spool_commit(queue, 10);
+	assert_string_not_equal(a.segment, b.segment);
+	assert_int_equal(look().count, 1);
+}
+
 /* ---- many at once ----------------------------------------------------------
  */
 
@@ -424,7 +437,8 @@ int main(void)
 		TEST(test_damage),	TEST(test_torn_tail),
 		TEST(test_ledger),	TEST(test_generations),
 		TEST(test_settle),	TEST(test_write_error),
-		TEST(test_flush_error), TEST(test_batches),
+		TEST(test_flush_error), TEST(test_removed_while_in_use),
+		TEST(test_batches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
