@@ -208,6 +208,12 @@ struct reading {
 	struct buf *entry;
 };
 
+/* Whether the next file is as hard to read as this one. */
+static bool is_everywhere(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 /* Returns: 0; 1: nothing to be shown is there; -errno. */
 static int read_file(const struct reading *r, struct str id)
 {
@@ -218,13 +224,19 @@ static int read_file(const struct reading *r, struct str id)
 	if (a == NULL)
 		return -ENOMEM;
 	fd = queue_file_open(r->queue, r->name, id, false);
-	if (fd < 0)
-		return fd == -ENOENT || fd == -EINVAL ? 1 : fd;
-	error = queue_read(fd, a, &m, NULL);
+	error = fd < 0 ? fd : queue_read(fd, a, &m, NULL);
 	if (error == 0)
 		showq_put_message(r->entry, queue_name_str(r->name), &m);
-	(void)close(fd);
-	return error == -EBADMSG ? 1 : error;
+	if (fd >= 0)
+		(void)close(fd);
+	if (error == 0 || is_everywhere(error))
+		return error;
+	/* Gone, no file, or what is put into corrupt/ by who takes it up. */
+	if (error != -ENOENT && error != -EINVAL && error != -EBADMSG)
+		log_warning("cannot list " STR_FMT "/" STR_FMT ": %s",
+			    STR_ARG(queue_name_str(r->name)), STR_ARG(id),
+			    strerror(-error));
+	return 1;
 }
 
 static int read_some(void *arg)

@@ -65,8 +65,10 @@ static bool parse(struct postqueue *p, int argc, char **argv)
 
 /* ---- listing ------------------------------------------------------------ */
 
-static int list_file(struct queue *q, enum queue_name name, struct str id,
-		     struct listing *l)
+/* Returns: 0, also when there is nothing to be shown; -errno of what the next
+ * file would meet too. */
+static int list_file(const struct ctl_site *site, struct queue *q,
+		     enum queue_name name, struct str id, struct listing *l)
 {
 	CLEANUP(arena_free) struct arena *a = arena_new(SIZE_MAX);
 	BUF_SCOPED entry = BUF_INIT((size_t)256 << 20);
@@ -76,17 +78,24 @@ static int list_file(struct queue *q, enum queue_name name, struct str id,
 	if (a == NULL)
 		return -ENOMEM;
 	fd = queue_file_open(q, name, id, false);
-	if (fd < 0) /* gone, or no file */
-		return fd == -ENOENT || fd == -EINVAL ? 0 : fd;
-	error = queue_read(fd, a, &m, NULL);
+	error = fd < 0 ? fd : queue_read(fd, a, &m, NULL);
 	if (error == 0)
 		showq_put_message(&entry, queue_name_str(name), &m);
-	(void)close(fd);
+	if (fd >= 0)
+		(void)close(fd);
 	listing_feed(l, buf_str(&entry));
-	return error == -EBADMSG ? 0 : error;
+	if (error == -ENOMEM || error == -EMFILE || error == -ENFILE)
+		return error;
+	if (error != 0 && error != -ENOENT && error != -EINVAL)
+		ctl_say(site, "warning",
+			"cannot list " STR_FMT "/" STR_FMT ": %s",
+			STR_ARG(queue_name_str(name)), STR_ARG(id),
+			error == -EBADMSG ? "it is damaged" : strerror(-error));
+	return 0;
 }
 
-static int list_queue(struct queue *q, enum queue_name name, struct listing *l)
+static int list_queue(const struct ctl_site *site, struct queue *q,
+		      enum queue_name name, struct listing *l)
 {
 	CLEANUP(queue_scan_end) struct queue_scan *s = NULL;
 	struct queue_entry e;
@@ -95,7 +104,8 @@ static int list_queue(struct queue *q, enum queue_name name, struct listing *l)
 	while (error == 0) {
 		error = queue_scan_next(s, &e);
 		if (error == 0)
-			error = list_file(q, name, queue_id_str(&e.id), l);
+			error = list_file(site, q, name, queue_id_str(&e.id),
+					  l);
 	}
 	return error < 0 ? error : 0;
 }
@@ -128,7 +138,7 @@ static int list_files(const struct ctl_site *site, struct listing *l)
 	error = queue_journal_each(q, list_record, l);
 	for (int i = 0; i < QUEUE_NAMES && error == 0; i++)
 		if (i != QUEUE_CORRUPT)
-			error = list_queue(q, (enum queue_name)i, l);
+			error = list_queue(site, q, (enum queue_name)i, l);
 	if (error != 0) {
 		ctl_say(site, "fatal", "this is not the whole queue: %s",
 			strerror(-error));

@@ -205,6 +205,22 @@ def test_what_waits_in_the_journal_for_room_is_listed(instance, closing):
     harness.wait_until("the queue to be empty", lambda: instance.queue() == [], 30)
 
 
+def test_a_file_that_cannot_be_read_hides_no_other(waiting):
+    """As e2fsck leaves them: without an owner."""
+    (message,) = waiting.queue()
+    harness.wait_until("it to wait", lambda: waiting.queue()[0]["queue_name"] == "deferred")
+    for path in (waiting.spool / "deferred").rglob(message["queue_id"]):
+        stranger = path.parent / (message["queue_id"][:-1] + ("1" if path.name.endswith("0") else "0"))
+        stranger.write_bytes(path.read_bytes())
+        stranger.chmod(0)
+    done = waiting.run("mailq")
+    assert message["queue_id"] in done.stdout and "in 1 Request." in done.stdout
+    waiting.wait_log(r"warning: cannot list deferred/%s: Permission denied" % stranger.name)
+    waiting.stop()
+    done = waiting.run("mailq", check=harness.IS_ROOT)
+    assert not harness.IS_ROOT or message["queue_id"] in done.stdout
+
+
 def test_a_listing_that_is_not_whole_says_so(waiting):
     """An empty queue and one that cannot be read are not the same."""
     deferred = waiting.spool / "deferred"
@@ -409,6 +425,7 @@ def test_listings_that_nobody_reads_do_not_take_all_there_is(instance):
             one.close()
     harness.wait_until("room", lambda: instance.run("mailq", check=False).returncode == 0)
     assert len(instance.queue()) == 5000
+
 
 def test_a_journal_that_somebody_removed_takes_no_more_mail(instance):
     """What was in it is delivered all the same: qmgr has it open."""
