@@ -4,15 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "ipc/channel.h"
 #include "qmgr/journal.h"
 #include "qmgr/qmgr.h"
+#include "qmgr/record.h"
 #include "qmgr/segment.h"
 #include "rt/loop.h"
 
@@ -57,105 +56,9 @@ void journal_done(struct message *m)
 	segment_release_maybe(s);
 }
 
-static int settle_work(void *arg)
-{
-	return queue_settle(arg);
-}
-
-/* Give a record that nobody has taken up a file.  Returns: 0 or -errno. */
-static int settle_record(struct segment *s, const struct segment_record *r,
-			 enum queue_name name)
-{
-	BUF_SCOPED image = BUF_INIT(SIZE_MAX / 2);
-	struct settling to = {
-		.q = s->q->queue, .from = s->fd, .id = r->id, .to = name};
-	int error;
-
-	/* The reader's bytes are gone when we have waited. */
-	if (!buf_put(&image, r->image) ||
-	    !buf_put(&image, ledger_tail(s->ledger, r->record)))
-		return -ENOMEM;
-	to.tail = buf_str(&image);
-	error = segment_take(s, r->record);
-	if (error != 0)
-		return error;
-	s->users++;
-	error = offload(settle_work, &to);
-	s->users--;
-	if (error != 0) {
-		segment_untake(s, r->record);
-		s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
-		return error;
-	}
-	(void)close(to.fd);
-	segment_note_done(s, r->record);
-	return 0;
-}
-
 void journal_delete(struct message *m)
 {
 	segment_note_done(m->segment, m->record);
-}
-
-/* What cannot be read is kept for a person. */
-static int put_away(struct segment *s, const struct segment_record *r,
-		    const struct why *why)
-{
-	log_warning("saving corrupt message \"%s\" from the journal to queue "
-		    "\"corrupt\": %s",
-		    r->id.text, why->text);
-	return settle_record(s, r, QUEUE_CORRUPT);
-}
-
-struct keeping {
-	struct segment *s;
-	const struct segment_record *r;
-	char name[KEPT_NAME_MAX + 1];
-};
-
-static int keep_work(void *arg)
-{
-	struct keeping *k = arg;
-
-	return segment_keep_damaged(k->s->q->queue, k->s->fd,
-				    str_of_c(k->s->name), k->r, k->name);
-}
-
-/* Likewise where not even a record can be read. */
-static void keep_damaged(struct segment *s, const struct segment_record *r)
-{
-	struct keeping k = {.s = s, .r = r};
-	int error = offload(keep_work, &k);
-
-	if (error == 0)
-		error = segment_take(s, r->record);
-	if (error != 0) {
-		log_error("cannot save %llu damaged bytes at %llu of journal "
-			  "segment %s to corrupt: %s",
-			  (unsigned long long)r->damaged,
-			  (unsigned long long)r->record, s->name,
-			  strerror(-error));
-		s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
-		return;
-	}
-	log_warning("saving %llu damaged bytes at %llu of journal segment "
-		    "\"%s\" to queue \"corrupt\": corrupt/%s",
-		    (unsigned long long)r->damaged,
-		    (unsigned long long)r->record, s->name, k.name);
-	segment_note_done(s, r->record);
-}
-
-/* The message of a record, in `a`.  Returns: as queue_read_image() does. */
-static int read_record(struct segment *s, const struct segment_record *r,
-		       struct arena *a, struct queue_message *out,
-		       struct why *why)
-{
-	BUF_SCOPED image = BUF_INIT(SEGMENT_SIZE_MAX);
-
-	(void)buf_put(&image, r->image);
-	(void)buf_put(&image, ledger_tail(s->ledger, r->record));
-	return image.failed ? -ENOMEM
-			    : queue_read_image(buf_str(&image), a, out, why);
 }
 
 /* Take up a record that was read.  Returns: 0 or -ENOMEM. */
@@ -168,10 +71,10 @@ static int take_image(struct segment *s, const struct segment_record *r)
 
 	if (m == NULL)
 		return -ENOMEM;
-	error = read_record(s, r, m->arena, &read, &why);
+	error = record_read(s, r, m->arena, &read, &why);
 	if (error == -EBADMSG) {
 		message_free(m);
-		return put_away(s, r, &why);
+		return record_put_away(s, r, &why);
 	}
 	if (error == 0)
 		error = segment_take(s, r->record);
@@ -185,25 +88,6 @@ static int take_image(struct segment *s, const struct segment_record *r)
 	m->offset += r->record + SEGMENT_IMAGE_AT;
 	showq_note_active(s->q, &m->id);
 	return message_begin(m);
-}
-
-/* Whether the record is to be taken up now. */
-static bool is_owed(struct segment *s, const struct segment_record *r)
-{
-	int error;
-
-	if (segment_is_taken(s, r->record))
-		return false;
-	/* It was settled, and a crash took the ledger's entry. */
-	error = queue_file_settled(s->q->queue, queue_id_str(&r->id));
-	if (error == -ENOENT &&
-	    message_find(s->q, queue_id_str(&r->id)) == NULL)
-		return true;
-	if (error == 0 || error == -ENOENT)
-		segment_note_done(s, r->record);
-	else
-		s->again_at = clock_deadline(SEGMENT_AGAIN_MS);
-	return false;
 }
 
 /* Take up a record that is owed, or leave it for later, when all journals are
@@ -245,10 +129,10 @@ static int scan_records(struct segment *s, uint64_t *found)
 				 s->name, (unsigned long long)*found);
 			progress = clock_deadline(PROGRESS_MS);
 		}
-		if (!is_owed(s, &r))
+		if (!record_is_owed(s, &r))
 			continue;
 		if (r.damaged > 0)
-			keep_damaged(s, &r);
+			record_keep_damaged(s, &r);
 		else
 			error = take_record(s, &r);
 	}
@@ -314,143 +198,6 @@ void journal_scan(void *arg)
 		if (waitq_wait(&q->journal, DEADLINE_NEVER) == -ECANCELED)
 			return;
 	}
-}
-
-/* Whether the record is to get a file before it is taken up.  What we have not
- * heard of may be of a generation that the ledger does not know. */
-static bool is_wanted(struct segment *s, const struct segment_record *r,
-		      struct str id)
-{
-	return r->damaged == 0 &&
-	       (id.n == 0 || str_eq(queue_id_str(&r->id), id)) &&
-	       (s->heard || s->orphan ||
-		r->generation == ledger_released(s->ledger) + 1) &&
-	       is_owed(s, r);
-}
-
-/* The records of one segment that nobody has taken up.  Adds to *count. */
-static int settle_waiting(struct segment *s, struct str id, uint64_t *count)
-{
-	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
-	struct segment_record r;
-	unsigned turn = 0;
-	int error = segment_read_begin(s->fd, str_of_c(s->name),
-				       ledger_released(s->ledger),
-				       segment_end(s), &reader);
-
-	while (error == 0 && !s->q->ending) {
-		error = segment_read_next(reader, &r);
-		/* What is damaged is put away when the segment is scanned. */
-		if (error == 0 && is_wanted(s, &r, id)) {
-			error = settle_record(s, &r,
-					      queue_image_place(r.image));
-			*count += error == 0;
-		} else if (++turn % PORTION == 0) {
-			fiber_yield();
-		}
-	}
-	return error == 1 ? 0 : error;
-}
-
-void journal_settle_waiting(struct qmgr *q, struct str id)
-{
-	uint64_t count = 0;
-
-	/* Others may leave the list while one is worked on. */
-	for (struct list *n = q->segments.next;
-	     n != &q->segments && (id.n == 0 || count == 0); n = n->next) {
-		struct segment *s = CONTAINER_OF(n, struct segment, node);
-		int error;
-
-		if (!segment_may_owe(s))
-			continue;
-		s->users++; /* it stays in the list */
-		error = settle_waiting(s, id, &count);
-		s->users--;
-		if (error != 0)
-			log_warning("cannot give the messages in the journal "
-				    "segment %s files: %s",
-				    s->name, strerror(-error));
-	}
-	/* Nobody has them in memory. */
-	if (count > 0)
-		scan_want(q, SCAN_INCOMING);
-}
-
-/* ---- listing ---------------------------------------------------------------
- */
-
-static int list_record(struct segment *s, const struct segment_record *r,
-		       const struct journal_lister *to)
-{
-	CLEANUP(arena_free) struct arena *a = arena_new(SEGMENT_SIZE_MAX);
-	struct queue_message m;
-	int error = a == NULL ? -ENOMEM : read_record(s, r, a, &m, NULL);
-
-	if (error == -EBADMSG)
-		return 0; /* put away when it is taken up */
-	if (error == 0)
-		to->each(to->arg, &m);
-	return error;
-}
-
-/* Whether it is to be listed from here.  What is active is met in memory, what
- * was settled as a file; but what is just being settled, only here. */
-static bool is_listed(struct segment *s, const struct segment_record *r)
-{
-	return r->damaged == 0 && !ledger_is_done(s->ledger, r->record) &&
-	       message_find(s->q, queue_id_str(&r->id)) == NULL &&
-	       queue_file_settled(s->q->queue, queue_id_str(&r->id)) == -ENOENT;
-}
-
-static int list_segment(struct segment *s, const struct journal_lister *to)
-{
-	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
-	struct segment_record r;
-	unsigned turn = 0;
-	int error = segment_read_begin(s->fd, str_of_c(s->name),
-				       ledger_released(s->ledger),
-				       segment_end(s), &reader);
-
-	while (error == 0 && !s->q->ending) {
-		error = segment_read_next(reader, &r);
-		if (error == 0 && is_listed(s, &r))
-			error = list_record(s, &r, to);
-		if (++turn % PORTION == 0)
-			fiber_yield();
-	}
-	return error == 1 ? 0 : error;
-}
-
-/* By name: the list may change in a pause. */
-int journal_list(struct qmgr *q, const struct journal_lister *to)
-{
-	BUF_SCOPED names = BUF_INIT(SIZE_MAX / 2);
-	struct str rest, name;
-	int error = 0;
-
-	LIST_EACH(n, &q->segments)
-	{
-		const struct segment *s = CONTAINER_OF(n, struct segment, node);
-
-		(void)buf_put(&names, str_of_c(s->name));
-		(void)buf_put_byte(&names, '\n');
-	}
-	if (names.failed)
-		return -ENOMEM;
-	rest = buf_str(&names);
-	while (error == 0 && str_cut(rest, '\n', &name, &rest)) {
-		struct segment *s = segment_find(q, name);
-
-		if (s == NULL || !segment_may_owe(s))
-			continue;
-		s->users++; /* it stays */
-		error = list_segment(s, to);
-		s->users--;
-		segment_release_maybe(s);
-		to->pause(to->arg);
-	}
-	return error;
 }
 
 /* ---- what writers say ------------------------------------------------------
@@ -607,7 +354,7 @@ int journal_settle(struct message *m, enum queue_name to, int64_t when_s)
 			: -ENOMEM;
 	s.tail = buf_str(&tail);
 	if (error == 0)
-		error = offload(settle_work, &s);
+		error = offload(record_settle_work, &s);
 	buf_release(&tail);
 	m->settling = false;
 	if (error != 0) {
