@@ -341,13 +341,24 @@ static bool is_delivering(const struct qmgr *q)
 	return false;
 }
 
-/* Answers that come now save a second delivery. */
+/* Whether a report is being written, which would be written again. */
+static bool is_finishing(const struct qmgr *q)
+{
+	LIST_EACH(n, &q->active)
+	{
+		if (CONTAINER_OF(n, struct message, node)->finishing)
+			return true;
+	}
+	return false;
+}
+
+/* What ends now is not done a second time. */
 static void qmgr_end(struct service_env *env)
 {
 	struct qmgr *q = env->state;
 	int64_t until = clock_deadline(END_MS);
 
-	while (is_delivering(q) && clock_now() < until)
+	while ((is_delivering(q) || is_finishing(q)) && clock_now() < until)
 		if (fiber_sleep(clock_deadline(END_LOOK_MS)) != 0)
 			break;
 	message_save_all(q);

@@ -173,6 +173,40 @@ def slow_disk_for_qmgr(instance, ms):
     del instance.env["LD_PRELOAD"]
 
 
+def test_reports_that_are_being_written_at_the_end(instance):
+    """qmgr is told to stop while it is at work on many bounces: each sender gets one, not two."""
+    instance.user("ana")
+    instance.set(transport_maps="inline:{ { no.test = error:5.1.1 no } }", smtpd_client_connection_count_limit="0")
+    accepted = []
+
+    def bounce(number):
+        try:
+            with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=20) as client:
+                for n in range(1000):
+                    client.sendmail("ana@example.test", ["x@no.test"], "Subject: s%d-%d\r\n\r\n" % (number, n))
+                    accepted.append("s%d-%d" % (number, n))
+        except (OSError, smtplib.SMTPException):
+            pass
+    for turn in range(5):
+        instance.start()
+        senders = [threading.Thread(target=bounce, args=(turn * 10 + n,)) for n in range(8)]
+        for sender in senders:
+            sender.start()
+        time.sleep(0.8)
+        instance.stop()
+        for sender in senders:
+            sender.join()
+    instance.start()
+
+    def reported():
+        return [re.search(rb"^Subject: (s\d+-\d+)", text, re.M).group(1).decode() for text in instance.mailbox("ana")]
+    harness.wait_until("all to be reported", lambda: set(reported()) >= set(accepted), 60)
+    instance.wait_empty()
+    time.sleep(0.5)
+    there = reported()
+    assert len(there) == len(set(there)), sorted(t for t in there if there.count(t) > 1)
+
+
 @pytest.mark.parametrize("option, word", [("-h", "placed on hold"), ("-d", "removed")])
 def test_changing_what_is_delivered_meanwhile(instance, closing, option, word):
     """The disk is slow, and the attempt is over before the message has its file in hold/."""
