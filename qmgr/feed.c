@@ -150,8 +150,7 @@ static void put_back(struct qmgr *q, const struct take *t)
 	if (t->result == TAKE_NOT_DUE) {
 		waiting_put(q->waiting, queue_id_str(&t->id), t->when_s, 0);
 	} else if (t->result < 0) {
-		log_warning("%s: cannot take it up: %s", t->id.text,
-			    strerror(-t->result));
+		take_warn(QUEUE_DEFERRED, t->id.text, t->result);
 		waiting_put(q->waiting, queue_id_str(&t->id),
 			    now_s() + TROUBLE_S, 0);
 	}

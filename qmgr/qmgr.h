@@ -82,6 +82,8 @@ struct qmgr {
 
 	struct list segments;	/* of struct segment (journal.c) */
 	struct waitq journal;	/* something is missed of a segment */
+	int64_t closed_tell_at; /* when segments that cannot be opened are told
+				   of again */
 	bool journals_checked;	/* all have been looked at, at the start */
 	struct waitq ledgers;	/* wakes who writes what became of messages */
 	struct list in_the_way; /* of struct message: of a segment's release */
@@ -250,6 +252,9 @@ enum {
 /* How many to take up at a time, so that the limit of active messages is kept,
  * about: 1 to TAKE_MOST. */
 size_t take_most(const struct qmgr *q);
+
+/* Say that `id` stays in `where`. */
+void take_warn(enum queue_name where, const char *id, int error);
 
 /* Make queue files of `where` active, up to TAKE_MOST of them, unless they are
  * due after `until_s` and nobody flushed them.

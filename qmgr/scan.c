@@ -98,8 +98,7 @@ static bool take_some(struct qmgr *q, enum queue_name name,
 
 		if (error >= 0)
 			continue;
-		log_warning("%s: cannot take it up: %s", list[i].id.text,
-			    strerror(-error));
+		take_warn(name, list[i].id.text, error);
 		if (error == -ENOMEM || error == -EMFILE || error == -ENFILE)
 			go_on = false;
 	}
@@ -131,12 +130,18 @@ static void take_back_portion(struct qmgr *q, const struct scan_portion *p)
 		return;
 	for (size_t i = 0; i < p->count; i++) {
 		struct str id = queue_id_str(&p->entries[i].id);
+		int error;
 
-		if (message_find(q, id) == NULL &&
-		    queue_file_due(q->queue, QUEUE_ACTIVE, id) == 0 &&
-		    queue_file_move(q->queue, QUEUE_ACTIVE, QUEUE_DEFERRED,
-				    id) == 0)
+		if (message_find(q, id) != NULL)
+			continue;
+		error = queue_file_due(q->queue, QUEUE_ACTIVE, id);
+		if (error == 0)
+			error = queue_file_move(q->queue, QUEUE_ACTIVE,
+						QUEUE_DEFERRED, id);
+		if (error == 0)
 			feed_put(q, id, q->due_until_s, 0);
+		else if (error != -ENOENT)
+			take_warn(QUEUE_ACTIVE, id.p, error);
 	}
 	rt_sem_give(&q->hands);
 	feed_due(q);

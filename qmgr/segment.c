@@ -14,6 +14,7 @@
 #include "qmgr/segment.h"
 
 #define SYNC_MS 200
+#define TELL_AGAIN_MS 60000 /* of what nobody has put right */
 
 /* ---- segments --------------------------------------------------------------
  */
@@ -251,12 +252,25 @@ void journal_readers_lost(struct qmgr *q)
 	}
 }
 
+/* Who cannot be opened holds messages that somebody waits for. */
+static bool warn_of_closed(const struct qmgr *q, struct str name, int error)
+{
+	if (error == 0 || error == -ENOENT || clock_now() < q->closed_tell_at)
+		return false;
+	log_error("cannot open the journal segment journal/" STR_FMT
+		  " or its ledger (.o): %s: its messages wait until that is "
+		  "put right: see `malote fsck`",
+		  STR_ARG(name), strerror(-error));
+	return true;
+}
+
 /* Know the segments of writers that are gone, and that there are others, whose
  * writers have not told of them yet, or hang. */
 static void look_for_new(struct qmgr *q)
 {
 	BUF_SCOPED names = BUF_INIT((size_t)1 << 20);
 	struct str rest;
+	bool told = false;
 	int error = segment_list(q->queue, &names);
 
 	if (error != 0) { /* the next tick looks again */
@@ -270,10 +284,16 @@ static void look_for_new(struct qmgr *q)
 		struct segment *s;
 
 		rest = str_after(rest, name.n + 1);
-		if (segment_find(q, name) == NULL &&
-		    segment_add(q, name, &s) == 0)
+		if (segment_find(q, name) != NULL)
+			continue;
+		error = segment_add(q, name, &s);
+		if (error == 0)
 			adopt_maybe(s);
+		else
+			told = warn_of_closed(q, name, error) || told;
 	}
+	if (told)
+		q->closed_tell_at = clock_deadline(TELL_AGAIN_MS);
 }
 
 static void retry(struct segment *s)

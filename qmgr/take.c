@@ -215,6 +215,17 @@ static void conclude(struct qmgr *q, enum queue_name where, struct task *t)
 		put_away(q, where, t);
 }
 
+void take_warn(enum queue_name where, const char *id, int error)
+{
+	bool is_strange = error == -EACCES || error == -EPERM;
+
+	log_warning("%s: cannot take it up from " STR_FMT "/: %s%s", id,
+		    STR_ARG(queue_name_str(where)), strerror(-error),
+		    is_strange ? ": it is not the mail owner's: see `malote "
+				 "fsck`"
+			       : "");
+}
+
 size_t take_most(const struct qmgr *q)
 {
 	size_t most = (size_t)q->params->qmgr_message_active_limit / 8;

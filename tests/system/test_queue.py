@@ -446,3 +446,30 @@ def test_a_journal_that_somebody_removed_takes_no_more_mail(instance):
     harness.wait_until("the queue to be empty", lambda: instance.queue() == [])
     assert len(instance.mailbox("ana")) == 4
     assert "cannot release" not in instance.log()
+
+
+@pytest.mark.skipif(not harness.IS_ROOT, reason="giving files away takes root")
+def test_what_belongs_to_somebody_else_is_told_of(waiting):
+    """A file or a journal segment that qmgr cannot open waits, the log says so, and it goes on without a restart."""
+    (queue_id,) = [m["queue_id"] for m in waiting.queue()]
+    owner = (waiting.spool / "deferred").stat()
+    qmgr = [pid for pid, line in waiting.processes().items() if re.match(r"\S*qmgr( |$)", line)][0]
+    os.kill(qmgr, signal.SIGSTOP)
+    with smtplib.SMTP("127.0.0.1", waiting.ports["smtp"], timeout=20) as client:
+        client.sendmail("eva@far.test", ["ana@example.test"], "Subject: in a journal\r\n\r\n")
+    for pid in waiting.processes():
+        os.kill(pid, signal.SIGKILL)
+    harness.wait_until("the end", lambda: not waiting.processes())
+    active = waiting.spool / "active" / queue_id
+    for path in (waiting.spool / "deferred").rglob(queue_id):
+        path.rename(active)
+    segments = list((waiting.spool / "journal").iterdir())
+    for strange in [active, *segments]:
+        os.chown(strange, 0, 0)
+    waiting.start()
+    waiting.wait_log(queue_id + r": cannot take it up from active/: .*: see `malote fsck`")
+    waiting.wait_log(r"cannot open the journal segment journal/\S+ or its ledger \(\.o\): Permission denied")
+    assert not waiting.mailbox("ana")
+    for strange in [active, *segments]:
+        os.chown(strange, owner.st_uid, owner.st_gid)
+    waiting.wait_mail("ana")
