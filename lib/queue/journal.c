@@ -29,6 +29,8 @@
 #define SEGMENT_LEAST ((uint64_t)1 << 20)
 #define SPACE_SHARE 20u	     /* a segment takes at most so much of the rest */
 #define CREATE_AGAIN_MS 5000 /* after it failed */
+#define CREATE_TRIES 3u
+#define TELL_AGAIN_MS 300000 /* that it still fails */
 #define YIELDS 2	     /* for others to join */
 
 struct segment {
@@ -54,6 +56,7 @@ struct journal {
 	struct segment *now; /* where the next batch goes; NULL: to be chosen */
 	bool is_short;
 	int64_t create_at; /* no new segment before */
+	int64_t tell_at;   /* that there is none: not before */
 	unsigned made;
 	struct list line; /* of struct entry */
 	bool led;
@@ -90,7 +93,7 @@ int journal_open(struct queue *q, const struct queue_opts *opts,
 	j->segments_most = opts->journal_segments < SEGMENTS_MOST
 				   ? opts->journal_segments
 				   : SEGMENTS_MOST;
-	j->create_at = INT64_MIN;
+	j->create_at = j->tell_at = INT64_MIN;
 	list_init(&j->line);
 	buf_init(&j->batch, BATCH_MOST * 2);
 	*out = j;
@@ -173,26 +176,54 @@ static int create_work(void *arg)
 	return error;
 }
 
+/* Mail goes on meanwhile: not with every attempt. */
+static void warn_of_new(struct journal *j, const struct segment *s, int error)
+{
+	if (clock_now() < j->tell_at)
+		return;
+	j->tell_at = clock_deadline(TELL_AGAIN_MS);
+	log_warning("cannot make the journal segment journal/%s: %s%s: until "
+		    "that is better each message gets a file of its own, which "
+		    "is slower",
+		    s->name, strerror(-error),
+		    error == -ENOSPC && s->size == 0
+			    ? " (it takes 1 MiB, and at most a twentieth of "
+			      "what is free)"
+			    : "");
+}
+
+static int name_and_create(struct journal *j, struct segment *s)
+{
+	struct creation c = {j, s};
+
+	if (getrandom(&s->nonce, sizeof(s->nonce), 0) !=
+	    (ssize_t)sizeof(s->nonce))
+		return -EAGAIN;
+	(void)snprintf(s->name, sizeof(s->name), "%llx-%x-%x-%016llx",
+		       (unsigned long long)clock_wall_us(), (unsigned)getpid(),
+		       ++j->made, (unsigned long long)s->nonce);
+	return offload(create_work, &c);
+}
+
 static struct segment *segment_new(struct journal *j)
 {
 	struct segment *s = calloc(1, sizeof(*s));
-	struct creation c = {j, s};
-	int error = 0;
+	unsigned tries = 0;
+	int error;
 
 	if (s == NULL)
 		return NULL;
 	s->generation = 1;
-	if (getrandom(&s->nonce, sizeof(s->nonce), 0) !=
-	    (ssize_t)sizeof(s->nonce))
-		error = -EAGAIN;
-	(void)snprintf(s->name, sizeof(s->name), "%llx-%x-%x-%016llx",
-		       (unsigned long long)clock_wall_us(), (unsigned)getpid(),
-		       ++j->made, (unsigned long long)s->nonce);
-	if (error == 0)
-		error = offload(create_work, &c);
-	if (error == 0)
+	/* qmgr may find it before it has its lock. */
+	do
+		error = name_and_create(j, s);
+	while ((error == -EWOULDBLOCK || error == -ESTALE) &&
+	       ++tries < CREATE_TRIES);
+	if (error == 0) {
+		j->tell_at = INT64_MIN;
 		return s;
-	log_warning("cannot make a journal segment: %s", strerror(-error));
+	}
+	warn_of_new(j, s, error);
 	j->create_at = clock_deadline(CREATE_AGAIN_MS);
 	free(s);
 	return NULL;

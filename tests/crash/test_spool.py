@@ -1,0 +1,317 @@
+"""The spool in trouble: a disk without blocks or inodes while mail is delivered, deferred and bounced, settings that change
+with messages in the journals, messages of the sizes where something changes.  What was acknowledged comes once."""
+import collections
+import os
+import pathlib
+import re
+import signal
+import smtplib
+import sys
+import threading
+import time
+
+import pytest
+
+import harness
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "faults"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import orders  # noqa: E402
+from test_disk import call, disk, fill, workers  # noqa: E402,F401
+
+pytestmark = pytest.mark.skipif(not harness.IS_ROOT, reason="mounting takes root")
+TO = ["ana@example.test", "x@later.test", "no@bounce.test"]
+
+
+class Load:
+    """By SMTP and by sendmail, to a mailbox, to a host that says later, and to one that does not take it."""
+
+    def __init__(self, instance, clients=3, senders=1, sizes=(300, 20000), to=TO, pause=0.02):
+        self.instance, self.sizes, self.to, self.pause = instance, sizes, to, pause
+        self.acknowledged, self.refused, self.wrong, self.slowest = {}, collections.Counter(), [], 0
+        self.unsure = {}
+        self.stop = threading.Event()
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.repeat, args=(n, self.smtp)) for n in range(clients)]
+        self.threads += [threading.Thread(target=self.repeat, args=(n, self.sendmail)) for n in range(clients, clients + senders)]
+        for t in self.threads:
+            t.start()
+
+    def repeat(self, client, how):
+        number = 0
+        while not self.stop.is_set():
+            number += 1
+            tag, to, size = "f%d-%d" % (client, number), self.to[number % len(self.to)], self.sizes[number // 3 % len(self.sizes)]
+            began = time.monotonic()
+            try:
+                how(tag, to, size)
+            except (OSError, smtplib.SMTPException) as error:
+                self.wrong.append("%s %r" % (tag, error))
+                self.unsure[tag] = to
+            with self.lock:
+                self.slowest = max(self.slowest, time.monotonic() - began)
+            time.sleep(self.pause)
+
+    def smtp(self, tag, to, size):
+        with smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=60) as client:
+            try:
+                client.sendmail("eva@example.test", [to], orders.message(tag, size))
+                with self.lock:
+                    self.acknowledged[tag] = to
+            except smtplib.SMTPSenderRefused as error:
+                self.refuse(error.smtp_code, error.smtp_error)
+            except smtplib.SMTPDataError as error:
+                self.refuse(error.smtp_code, error.smtp_error)
+            except smtplib.SMTPRecipientsRefused as error:
+                self.refuse(*list(error.recipients.values())[0])
+
+    def sendmail(self, tag, to, size):
+        done = self.instance.run("sendmail", "-i", "-f", "eva@example.test", to, input=orders.message(tag, size).replace("\r\n", "\n"), check=False)
+        if done.returncode == 0:
+            with self.lock:
+                self.acknowledged[tag] = to
+        else:
+            self.refuse(done.returncode, done.stderr.encode())
+
+    def refuse(self, code, text):
+        with self.lock:
+            self.refused["%d %s" % (code, re.sub(r"[0-9A-Za-z]{12,}", "ID", text.decode()))] += 1
+
+    def end(self):
+        self.stop.set()
+        for t in self.threads:
+            t.join(120)
+            assert not t.is_alive()
+
+
+def make(instance, sink, **settings):
+    instance.user("ana")
+    instance.user("eva")
+    instance.set(transport_maps="inline:{ { later.test = smtp:[127.0.0.1]:%d } { bounce.test = error:5.1.1 no } }" % sink.port,
+                 minimal_backoff_time="2s", maximal_backoff_time="2s", queue_run_delay="2s", transport_retry_time="1s",
+                 smtpd_peername_lookup="no", smtpd_client_connection_count_limit="0",
+                 **{**dict(journal_segment_size="1048576", journal_segments_max="2"), **settings})
+
+
+def seen(instance, sink):
+    """tag -> how often"""
+    found = collections.Counter(orders.whole_tags(instance.mailbox("ana")) + orders.whole_tags([m[2] for m in sink.messages]))
+    for text in instance.mailbox("eva"):
+        tags = set(re.findall(rb"^Subject: (f\d\S+)\s*$", text, re.M))
+        assert len(tags) == 1, text[:3000]
+        found[tags.pop().decode()] += 1
+    return found
+
+
+def check(instance, sink, load, twice=0, timeout=60):
+    deadline = time.monotonic() + timeout
+    while set(load.acknowledged) - set(seen(instance, sink)) and time.monotonic() < deadline:
+        instance.run("postqueue", "-c", instance.dir, "-f", check=False)
+        time.sleep(0.5)
+    there = seen(instance, sink)
+    missing = set(load.acknowledged) - set(there)
+    time.sleep(1)
+    there = seen(instance, sink)
+    dup = {t: n for t, n in there.items() if n > 1}
+    assert load.slowest < 20 and all(re.match(r"4|75 |-", r) for r in load.refused), (load.slowest, load.refused)
+    assert not missing, (sorted(missing)[:10], instance.queue()[:5], os.listdir(instance.spool / "journal"))
+    assert len(dup) <= twice, dup
+    instance.wait_empty()
+
+
+@pytest.mark.parametrize("kind, size", [("ext4", 60), ("ext4", 24), ("xfs", 340)])
+def test_blocks(disk, instance, closing, kind, size):
+    """24 MiB have no room for a journal segment from the beginning."""
+    answers = {"EHLO": "421 4.3.2 later"}
+    sink = closing(harness.Sink(rules=answers))
+    make(instance, sink, message_size_limit="100000")
+    instance.set(queue_directory=instance.dir / "small")
+    spool = disk(kind, size << 20, instance.dir / "small")
+    instance.start()
+    before = workers(instance)
+    load = Load(instance)
+    try:
+        harness.wait_until("some mail", lambda: len(load.acknowledged) > 60)
+        filler = fill(spool)
+        for _ in range(8):
+            time.sleep(1)
+            fill(spool)
+        n = len(load.acknowledged)
+        filler.unlink()
+        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 40)
+    finally:
+        load.end()
+    answers.clear()
+    assert workers(instance) >= before, instance.log()[-3000:]
+    check(instance, sink, load)
+
+
+def fill_inodes(place):
+    (place / "many").mkdir(exist_ok=True)
+    n = 0
+    try:
+        while True:
+            n += 1
+            open(place / "many" / ("%d-%f" % (n, time.time())), "x").close()
+    except OSError:
+        return n
+
+
+def test_inodes(disk, instance, closing):
+    answers = {"EHLO": "421 4.3.2 later"}
+    sink = closing(harness.Sink(rules=answers))
+    make(instance, sink, message_size_limit="100000")
+    instance.set(queue_directory=instance.dir / "small")
+    spool = disk("ext4", 60 << 20, instance.dir / "small", None, ["-N", "2000"])
+    instance.start()
+    before = workers(instance)
+    load = Load(instance)
+    try:
+        harness.wait_until("some mail", lambda: len(load.acknowledged) > 60)
+        fill_inodes(spool)
+        for _ in range(8):
+            time.sleep(1)
+            fill_inodes(spool)
+        n = len(load.acknowledged)
+        call("rm", "-r", spool / "many")
+        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 40)
+    finally:
+        load.end()
+    answers.clear()
+    assert workers(instance) >= before, instance.log()[-3000:]
+    check(instance, sink, load)
+
+
+def test_full_and_restarts(disk, instance, closing):
+    """Everything is killed, stopped and reloaded while the disk is full."""
+    answers = {"EHLO": "421 4.3.2 later"}
+    sink = closing(harness.Sink(rules=answers))
+    make(instance, sink, message_size_limit="100000", queue_minfree="1")
+    instance.set(queue_directory=instance.dir / "small")
+    spool = disk("ext4", 60 << 20, instance.dir / "small")
+    instance.start()
+    load = Load(instance)
+    try:
+        harness.wait_until("some mail", lambda: len(load.acknowledged) > 60)
+        filler = fill(spool)
+        for n in range(10):
+            time.sleep(1)
+            fill(spool)
+            if n % 4 == 0:
+                for pid in instance.processes():
+                    os.kill(pid, signal.SIGKILL)
+                harness.wait_until("the end", lambda: not instance.processes())
+                instance.malote("start")
+            elif n % 4 == 2:
+                instance.malote("stop")
+                instance.start()
+            else:
+                instance.malote("reload")
+        n = len(load.acknowledged)
+        filler.unlink()
+        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 40)
+    finally:
+        load.end()
+    answers.clear()
+    check(instance, sink, load, twice=1000)
+
+
+def settings_over(instance, sink, changes, load, how):
+    for change in changes:
+        time.sleep(1.5)
+        instance.set(**change)
+        if how == "reload":
+            instance.malote("reload")
+        elif how == "restart":
+            instance.malote("stop")
+            instance.start()
+        else:
+            for pid in instance.processes():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            harness.wait_until("the end", lambda: not instance.processes())
+            instance.start()
+
+
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_settings_change(instance, closing, how):
+    """journal_segment_size, journal_segments_max, journal_message_limit, hash_queue_depth, service_workers"""
+    answers = {"EHLO": "421 4.3.2 later"}
+    sink = closing(harness.Sink(rules=answers))
+    make(instance, sink, message_size_limit="1000000")
+    instance.start()
+    load = Load(instance, sizes=(300, 20000, 200000, 300000))
+    try:
+        settings_over(instance, sink, [
+            {"journal_segment_size": "0"}, {"journal_segment_size": "67108864"}, {"journal_segments_max": "1"}, {"journal_segments_max": "2", "message_size_limit": "0"},
+            {"journal_segments_max": "16", "journal_segment_size": "4096"}, {"journal_segment_size": "1048576", "service_workers": "1"},
+            {"service_workers": "6", "journal_message_limit": "900000"}, {"hash_queue_depth": "3", "hash_queue_names": "deferred active hold"},
+            {"hash_queue_depth": "1", "service_workers": "2", "journal_message_limit": "4096"}, {"journal_message_limit": "10000000", "journal_segment_size": "1073741824"}], load, how)
+    finally:
+        load.end()
+    answers.clear()
+    check(instance, sink, load, twice=1000 if how == "kill" else 0)
+
+
+def test_stop_and_start(instance, closing):
+    """Nobody is killed, so nothing comes twice."""
+    answers = {"EHLO": "421 4.3.2 later"}
+    sink = closing(harness.Sink(rules=answers))
+    make(instance, sink)
+    instance.start()
+    load = Load(instance, clients=6, pause=0)
+    try:
+        for n in range(12):
+            time.sleep(0.7)
+            if n % 3 == 2:
+                instance.malote("reload")
+            else:
+                instance.malote("stop")
+                instance.start()
+            if n == 6:
+                answers.clear()
+    finally:
+        load.end()
+    check(instance, sink, load)
+
+
+def exact(tag, size):
+    """A message of exactly `size` bytes as it is sent."""
+    head = "Subject: %s\r\n\r\n" % tag
+    left = size - len(head)
+    lines, rest = divmod(left, 72)
+    if rest == 1 or rest == 0:
+        lines, rest = lines - 1, rest + 72
+    return head + ("y" * 70 + "\r\n") * lines + "z" * (rest - 2) + "\r\n"
+
+
+@pytest.mark.parametrize("segment, limit", [(1048576, 262144), (16777216, 4194304), (1052672, 262144), (8192, 4096)])
+def test_sizes(instance, closing, segment, limit):
+    sink = closing(harness.Sink())
+    make(instance, sink, journal_segment_size=str(segment), journal_message_limit=str(limit), message_size_limit="0", virtual_mailbox_limit="0", mailbox_size_limit="0", service_workers="1", smtpd_discard_ehlo_keywords="size")
+    instance.start()
+    edges = sorted({e + d for e in (segment // 4, limit, segment // 4 - 512, segment // 4 - 700, (4 << 20) - 512, 4096, 8192) if e <= 17000000 for d in (-1400, -1000, -800, -700, -600, -520, -512, -400, -96, -64, -2, -1, 0, 1, 2, 64, 512)})
+    if limit > 1000000:
+        edges = edges[::5]
+    sums = {}
+    with smtplib.SMTP("127.0.0.1", instance.ports["smtp"], timeout=60) as client:
+        for n, size in enumerate(e for e in edges if e > 100):
+            tag = "e%d-%d" % (n, size)
+            client.sendmail("eva@example.test", ["ana@example.test"], exact(tag, size))
+            sums[tag] = size
+    def count():
+        return sum(1 for p in (instance.dir / "mail" / "ana" / "new").iterdir())
+    harness.wait_until("all", lambda: count() >= len(sums), 25)
+    time.sleep(1)
+    got = collections.Counter()
+    for content in instance.mailbox("ana"):
+        tag = re.search(rb"^Subject: (e\S+)", content, re.M).group(1).decode()
+        got[tag] += 1
+        body = content.replace(b"\r\n", b"\n").split(b"\n\n", 1)[1].rstrip(b"\n")
+        want = exact(tag, sums[tag]).replace("\r\n", "\n").split("\n\n", 1)[1].rstrip("\n").encode()
+        assert body == want, (tag, len(body), len(want))
+    assert set(got) == set(sums) and max(got.values()) == 1
+    instance.wait_empty()
