@@ -208,7 +208,9 @@ void delivery_serve_until(int fd, const struct delivery_agent *agent,
 					      : "out of memory");
 	/* On a cancel the jobs' answers still go out. */
 	wait_until_idle(&c);
+	fiber_shield();
 	(void)channel_drain(c.channel, clock_deadline(1000));
+	fiber_unshield();
 	channel_close(c.channel);
 	buf_release(&c.frame);
 }
