@@ -14,7 +14,8 @@
 #include "ipc/channel.h"
 #include "rt/fiber.h"
 
-#define LOOK_MS 500 /* how late a stop may be noticed */
+#define LOOK_MS 500  /* how late a stop may be noticed */
+#define LAST_MS 5000 /* for the last answers; master is patient for 10 s */
 #define JOBS_MOST 1000u
 #define ARENA_MOST ((size_t)16 << 20) /* bytes of one request */
 
@@ -209,7 +210,7 @@ void delivery_serve_until(int fd, const struct delivery_agent *agent,
 	/* On a cancel the jobs' answers still go out. */
 	wait_until_idle(&c);
 	fiber_shield();
-	(void)channel_drain(c.channel, clock_deadline(1000));
+	(void)channel_drain(c.channel, clock_deadline(LAST_MS));
 	fiber_unshield();
 	channel_close(c.channel);
 	buf_release(&c.frame);

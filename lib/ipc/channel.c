@@ -46,7 +46,8 @@ struct channel {
 	uint64_t done;	   /* of them, sent */
 	unsigned users;	   /* the owner, the sender, who waits in send */
 	bool sender_runs;
-	bool broken;
+	bool gone;   /* nobody takes what we send; what came can be read */
+	bool broken; /* it is over both ways */
 };
 
 /* ---- descriptors in a row ------------------------------------------------ */
@@ -288,7 +289,7 @@ void channel_close(struct channel *ch)
 
 bool channel_is_broken(const struct channel *ch)
 {
-	return ch->broken;
+	return ch->broken || ch->gone;
 }
 
 bool channel_is_congested(const struct channel *ch)
@@ -336,19 +337,33 @@ static int send_all(struct channel *ch)
 	return ch->broken ? -EPIPE : 0;
 }
 
+/* What a peer said before it went is still to be heard, and ends with its end;
+ * one that is there and takes nothing is left. */
+static void give_up_sending(struct channel *ch, int error)
+{
+	if (error != -EPIPE && error != -ECONNRESET) {
+		channel_break(ch);
+		return;
+	}
+	ch->gone = true;
+	waitq_wake_all(&ch->sent);
+}
+
 static void sender(void *arg)
 {
 	struct channel *ch = arg;
+	int error;
 
-	while (ch->out.n > 0 && !ch->broken) {
+	while (ch->out.n > 0 && !channel_is_broken(ch)) {
 		struct buf swap = ch->sending;
 		uint64_t done = ch->posted;
 
 		ch->sending = ch->out;
 		ch->out = swap;
 		buf_reset(&ch->out);
-		if (send_all(ch) != 0) {
-			channel_break(ch);
+		error = send_all(ch);
+		if (error != 0) {
+			give_up_sending(ch, error);
 			break;
 		}
 		ch->done = done;
@@ -361,7 +376,7 @@ static void sender(void *arg)
 static int post(struct channel *ch, const struct buf *frame, const int *fds,
 		unsigned fd_count)
 {
-	if (ch->broken)
+	if (channel_is_broken(ch))
 		return -EPIPE;
 	if (frame->n > OUT_MAX - ch->out.n ||
 	    fd_count > FDS_WAITING - ch->out_fds.count)
@@ -404,7 +419,7 @@ int channel_drain(struct channel *ch, int64_t deadline)
 	int error = 0;
 
 	ch->users++;
-	while (error == 0 && ch->done < mine && !ch->broken)
+	while (error == 0 && ch->done < mine && !channel_is_broken(ch))
 		error = waitq_wait(&ch->sent, deadline);
 	if (error == 0 && ch->done < mine)
 		error = -EPIPE;
@@ -437,7 +452,8 @@ static int fill(struct channel *ch, int64_t deadline)
 	bool between = stream_input(ch->s).n == 0;
 	int error = stream_fill(ch->s, deadline);
 
-	if (ch->broken && error != 0)
+	if (error != 0 && (ch->broken || (ch->gone && error != -ETIMEDOUT &&
+					  error != -ECANCELED)))
 		return -EPIPE;
 	if (error == STREAM_END && !between)
 		return -EBADMSG;

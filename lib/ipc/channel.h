@@ -38,7 +38,8 @@ MUST_USE int channel_connect(const char *path, int64_t deadline,
 void channel_close(struct channel *ch);
 DEFINE_CLEANUP(struct channel *, channel_close)
 
-/* Make every present and later call on `ch` fail with -EPIPE. */
+/* Make every present and later call on `ch` fail with -EPIPE.  (When the peer
+ * is gone only what sends does: what the peer said before can be received.) */
 void channel_break(struct channel *ch);
 
 /* Whether it has failed or was broken. */

@@ -175,12 +175,59 @@ static void a_break_wakes_the_reader(void **state)
 	close(ends[0]);
 }
 
+static void put_word(struct buf *frame, uint64_t number)
+{
+	struct msg_writer w;
+
+	msg_begin(&w, frame, MSG_QUEUED);
+	msg_put(&w, TAG_NUMBER, number);
+	assert_int_equal(msg_end(&w), 0);
+}
+
+/* The peer said three things and went; we notice when we send. */
+static void send_and_hear(void *arg)
+{
+	CLEANUP(channel_close) struct channel *ch = NULL;
+	BUF_SCOPED frame = BUF_INIT(64);
+	struct msg m;
+
+	put_word(&frame, 7);
+	assert_int_equal(channel_open(ends[1], &ch), 0);
+	assert_int_equal(
+		channel_send(ch, &frame, NULL, 0, clock_deadline(5000)),
+		-EPIPE);
+	assert_true(channel_is_broken(ch));
+	assert_int_equal(channel_post(ch, &frame, NULL, 0), -EPIPE);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(channel_receive(ch, &m, clock_deadline(5000)),
+				 0);
+		assert_int_equal(msg_u64(&m, TAG_NUMBER, 10), i);
+	}
+	assert_true(channel_receive(ch, &m, clock_deadline(5000)) != 0);
+}
+
+static void last_words_are_heard(void **state)
+{
+	BUF_SCOPED frame = BUF_INIT(256);
+
+	for (unsigned i = 0; i < 3; i++)
+		put_word(&frame, i);
+	open_pair();
+	assert_int_equal(write(ends[0], frame.p, frame.n), frame.n);
+	close(ends[0]);
+	assert_int_equal(loop_open(NULL), 0);
+	assert_non_null(fiber_spawn(send_and_hear, NULL));
+	loop_run();
+	loop_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_keep_their_descriptors),
 		cmocka_unit_test(garbage_ends_the_channel),
 		cmocka_unit_test(a_break_wakes_the_reader),
+		cmocka_unit_test(last_words_are_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
