@@ -280,7 +280,8 @@ def step(way, mail, fault, number, report):
     settled(mail, replies, 0.3 if way.local else way.linger)
     fired, what = mail.faults.clear()
     words = "%s|status=deferred%s" % (re.escape(os.strerror(error)), "|ut of memory" if error == errno.ENOMEM else "")
-    log = mail.log_of_step(words if fired else "", 0.5)
+    # Without memory a line is welcome, not owed.
+    log = mail.log_of_step(words if fired else "", 0.5 if error != errno.ENOMEM else 0.05)
     at = "%s, %s, call %d (%s), %d failed" % (way.name, errno.errorcode[error], number, what, fired)
     if fired > CALLS_MOST:
         report.wrong.append("%s: it goes round and round" % at)
