@@ -285,29 +285,17 @@ static void list_portion(struct listing *l, enum queue_name name,
 			(void)is_first(l, queue_id_str(&p->entries[i].id));
 }
 
-static void list_queue(struct listing *l, enum queue_name name)
-{
-	int error;
-	CLEANUP(scan_end)
-	struct scan_portion *p = scan_begin(l->q, name, false, &error);
-
-	while (p != NULL && l->error == 0 && p->error == 0 && !l->q->ending) {
-		scan_more(p);
-		list_portion(l, name, p);
-		error = p->error < 0 ? p->error : 0;
-	}
-	/* It is not all of it. */
-	if (l->error == 0)
-		l->error = l->q->ending ? -ECANCELED : error;
-}
-
-/* Those that came until now and were not met, wherever they are. */
-static void list_came(struct listing *l, struct scan_portion *p)
+/* Show those that came since came[from], wherever they are, and keep only those
+ * that were not found. */
+static void list_came(struct listing *l, size_t from)
 {
 	static const enum queue_name queues[] = {QUEUE_HOLD, QUEUE_INCOMING,
 						 QUEUE_DEFERRED, QUEUE_ACTIVE};
-	size_t at = 0, count = l->came_count;
+	struct scan_portion *p = calloc(1, sizeof(*p));
+	size_t at = from, count = l->came_count, kept = from;
 
+	if (p == NULL)
+		l->error = -ENOMEM;
 	while (l->error == 0 && at < count) {
 		for (p->count = 0; p->count < SCAN_PORTION && at < count; at++)
 			if (!listed_has(&l->listed, queue_id_str(&l->came[at])))
@@ -315,18 +303,33 @@ static void list_came(struct listing *l, struct scan_portion *p)
 		for (size_t i = 0; i < ARRAY_LEN(queues); i++)
 			list_portion(l, queues[i], p);
 	}
+	for (at = from; at < l->came_count; at++)
+		if (!listed_has(&l->listed, queue_id_str(&l->came[at])))
+			l->came[kept++] = l->came[at];
+	l->came_count = kept;
+	free(p);
 }
 
-/* Likewise, again and again: they may move while we look. */
-static void list_all_that_came(struct listing *l)
+static void list_queue(struct listing *l, enum queue_name name)
 {
-	struct scan_portion *p = calloc(1, sizeof(*p));
+	int error;
+	CLEANUP(scan_end)
+	struct scan_portion *p = scan_begin(l->q, name, false, &error);
+	size_t tried = l->came_count;
 
-	if (p == NULL)
-		l->error = -ENOMEM;
-	for (int i = 0; p != NULL && i < CAME_PASSES; i++)
-		list_came(l, p);
-	free(p);
+	while (p != NULL && l->error == 0 && p->error == 0 && !l->q->ending) {
+		scan_more(p);
+		list_portion(l, name, p);
+		error = p->error < 0 ? p->error : 0;
+		/* However many they are: they are not kept until the end. */
+		if (l->error == 0 && l->came_count >= tried + SCAN_PORTION) {
+			list_came(l, tried);
+			tried = l->came_count;
+		}
+	}
+	/* It is not all of it. */
+	if (l->error == 0)
+		l->error = l->q->ending ? -ECANCELED : error;
 }
 
 /* Whose reader went away knows it. */
@@ -349,7 +352,9 @@ static void list_all(struct listing *l)
 	list_queue(l, QUEUE_DEFERRED);
 	list_queue(l, QUEUE_HOLD);
 	list_queue(l, QUEUE_ACTIVE);
-	list_all_that_came(l);
+	/* They may move while we look. */
+	for (int i = 0; i < CAME_PASSES && l->error == 0; i++)
+		list_came(l, 0);
 	showq_put_end(&l->entry);
 	send_entry(l);
 }
