@@ -62,15 +62,20 @@ static int move_active(struct message *m, enum queue_name to,
 	return error;
 }
 
-/* The active message `id`; NULL: it is not, or not any more.  Waits while a
- * file of it is being made or its attempt is wound up: what is done to it would
- * be undone if we were killed before that is over. */
+/* A file of it is being made, or its attempt is wound up. */
+static bool is_busy(const struct message *m)
+{
+	return m->settling || m->finishing;
+}
+
+/* The active message `id`; NULL: it is not, or not any more.  Waits while it is
+ * busy, unless we are ending: what is done to it would be undone if we were
+ * killed before that is over. */
 static struct message *find_active(struct qmgr *q, struct str id)
 {
 	struct message *m;
 
-	while ((m = message_find(q, id)) != NULL &&
-	       (m->settling || m->finishing) && !q->ending)
+	while ((m = message_find(q, id)) != NULL && is_busy(m) && !q->ending)
 		if (fiber_sleep(clock_deadline(SETTLED_LOOK_MS)) != 0)
 			break;
 	return m;
@@ -78,6 +83,8 @@ static struct message *find_active(struct qmgr *q, struct str id)
 
 static int change_active(struct message *m, enum control_verb verb)
 {
+	if (is_busy(m)) /* and so it stays: we are ending */
+		return -ECANCELED;
 	switch (verb) {
 	case CONTROL_DELETE:
 		/* The file goes now; nothing is begun any more. */
