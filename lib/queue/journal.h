@@ -194,8 +194,9 @@ MUST_USE int queue_file_settled(struct queue *q, struct str id);
 MUST_USE int queue_settle_all(struct queue *q);
 
 /* Call `each` for all messages in journals that are not done, with an image
- * that has the outcomes at its end, until it returns something other than 0,
- * which is then returned. */
+ * that has the outcomes at its end, until it returns more than 0, which is then
+ * returned.  What cannot be read (also: `each` returns -errno) ends with its
+ * segment, not the others.  Returns: 0 or else the first -errno. */
 int queue_journal_each(struct queue *q,
 		       int (*each)(const struct segment_record *r, void *arg),
 		       void *arg);

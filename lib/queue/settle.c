@@ -225,30 +225,41 @@ static int give_good(const struct segment_record *r, void *arg)
 	return r->damaged > 0 ? 0 : g->each(r, g->arg);
 }
 
+static int each_good_of(struct queue *q, struct str name,
+			struct each_good *good)
+{
+	CLEANUP(ledger_close) struct ledger *l = NULL;
+	int fd = segment_open(q, name), error;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd; /* released meanwhile */
+	error = ledger_open(q, name, &l);
+	if (error == 0)
+		error = segment_each(q, fd, name, l, false, give_good, good);
+	(void)close(fd);
+	return error;
+}
+
 int queue_journal_each(struct queue *q,
 		       int (*each)(const struct segment_record *r, void *arg),
 		       void *arg)
 {
 	struct each_good good = {each, arg};
 	BUF_SCOPED names = BUF_INIT((size_t)1 << 20);
-	int error = segment_list(q, &names);
+	int first = segment_list(q, &names);
 	struct str rest = buf_str(&names);
 
-	while (error == 0 && rest.n > 0) {
+	while (rest.n > 0) {
 		struct str name = str_of_c(rest.p);
-		CLEANUP(ledger_close) struct ledger *l = NULL;
-		int fd = segment_open(q, name);
+		int error = each_good_of(q, name, &good);
 
+		if (error > 0)
+			return error;
+		if (first == 0)
+			first = error;
 		rest = str_after(rest, name.n + 1);
-		if (fd < 0)
-			continue;
-		error = ledger_open(q, name, &l);
-		if (error == 0)
-			error = segment_each(q, fd, name, l, false, give_good,
-					     &good);
-		(void)close(fd);
 	}
-	return error;
+	return first;
 }
 
 struct settling_all {

@@ -115,11 +115,13 @@ static int list_record(const struct segment_record *r, void *arg)
 	CLEANUP(arena_free) struct arena *a = arena_new(SIZE_MAX);
 	BUF_SCOPED entry = BUF_INIT((size_t)256 << 20);
 	struct queue_message m;
+	int error =
+		a == NULL ? -ENOMEM : queue_read_image(r->image, a, &m, NULL);
 
-	if (a != NULL && queue_read_image(r->image, a, &m, NULL) == 0)
-		showq_put_message(&entry,
-				  queue_name_str(queue_image_place(r->image)),
-				  &m);
+	if (error != 0)
+		return error == -EBADMSG ? 0 : error; /* for corrupt/ */
+	showq_put_message(&entry, queue_name_str(queue_image_place(r->image)),
+			  &m);
 	listing_feed(arg, buf_str(&entry));
 	return 0;
 }
@@ -136,9 +138,14 @@ static int list_files(const struct ctl_site *site, struct listing *l)
 	showq_put_hello(&text);
 	listing_feed(l, buf_str(&text));
 	error = queue_journal_each(q, list_record, l);
-	for (int i = 0; i < QUEUE_NAMES && error == 0; i++)
+	for (int i = 0; i < QUEUE_NAMES; i++) {
+		int other = 0;
+
 		if (i != QUEUE_CORRUPT)
-			error = list_queue(site, q, (enum queue_name)i, l);
+			other = list_queue(site, q, (enum queue_name)i, l);
+		if (error == 0)
+			error = other;
+	}
 	if (error != 0) {
 		ctl_say(site, "fatal", "this is not the whole queue: %s",
 			strerror(-error));

@@ -362,6 +362,10 @@ def test_while_all_is_down_it_is_as_it_was(crowd):
     finally:
         hold.chmod(0o700)
     assert done.returncode != 0 and "Mail queue is empty" not in done.stdout, done
+    strange = crowd.instance.spool / "journal" / "1-1-1-0123456789abcdef"
+    strange.touch(0)
+    done = crowd.instance.run("postqueue", "-c", crowd.instance.dir, "-p", check=False)
+    assert done.returncode != 0 and "not the whole queue" in done.stderr and crowd.ids[3] in done.stdout, done
 
 
 @pytest.mark.skipif(not harness.IS_ROOT, reason="only root may look while all is down")
