@@ -6,7 +6,6 @@ import collections
 import os
 import pathlib
 import re
-import signal
 import smtplib
 import sys
 import threading
@@ -33,7 +32,6 @@ class Load:
     def __init__(self, instance, clients=3, senders=1, sizes=(300, 20000), to=TO, pause=0.02):
         self.instance, self.sizes, self.to, self.pause = instance, sizes, to, pause
         self.acknowledged, self.refused, self.wrong, self.slowest = {}, collections.Counter(), [], 0
-        self.unsure = {}
         self.stop = threading.Event()
         self.lock = threading.Lock()
         self.threads = [threading.Thread(target=self.repeat, args=(n, self.smtp)) for n in range(clients)]
@@ -51,7 +49,6 @@ class Load:
                 how(tag, to, size)
             except (OSError, smtplib.SMTPException) as error:
                 self.wrong.append("%s %r" % (tag, error))
-                self.unsure[tag] = to
             with self.lock:
                 self.slowest = max(self.slowest, time.monotonic() - began)
             time.sleep(self.pause)
@@ -107,7 +104,7 @@ def seen(instance, sink):
     return found
 
 
-def check(instance, sink, load, twice=0, timeout=60):
+def check(instance, sink, load, twice=0, timeout=120):
     deadline = time.monotonic() + timeout
     while set(load.acknowledged) - set(seen(instance, sink)) and time.monotonic() < deadline:
         instance.run("postqueue", "-c", instance.dir, "-f", check=False)
@@ -117,7 +114,7 @@ def check(instance, sink, load, twice=0, timeout=60):
     time.sleep(1)
     there = seen(instance, sink)
     dup = {t: n for t, n in there.items() if n > 1}
-    assert load.slowest < 20 and all(re.match(r"4|75 |-", r) for r in load.refused), (load.slowest, load.refused)
+    assert load.slowest < 50 and all(re.match(r"4|75 |-", r) for r in load.refused), (load.slowest, load.refused, load.wrong[:10])
     assert not missing, (sorted(missing)[:10], instance.queue()[:5], os.listdir(instance.spool / "journal"))
     assert len(dup) <= twice, dup
     instance.wait_empty()
@@ -135,14 +132,14 @@ def test_blocks(disk, instance, closing, kind, size):
     before = workers(instance)
     load = Load(instance)
     try:
-        harness.wait_until("some mail", lambda: len(load.acknowledged) > 60)
+        harness.wait_until("some mail", lambda: len(load.acknowledged) > 60, 60)
         filler = fill(spool)
         for _ in range(8 if ALL else 4):
             time.sleep(1)
             fill(spool)
         n = len(load.acknowledged)
         filler.unlink()
-        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 40)
+        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 60)
     finally:
         load.end()
     answers.clear()
@@ -171,14 +168,14 @@ def test_inodes(disk, instance, closing):
     before = workers(instance)
     load = Load(instance)
     try:
-        harness.wait_until("some mail", lambda: len(load.acknowledged) > 60)
+        harness.wait_until("some mail", lambda: len(load.acknowledged) > 60, 60)
         fill_inodes(spool)
         for _ in range(8 if ALL else 4):
             time.sleep(1)
             fill_inodes(spool)
         n = len(load.acknowledged)
         call("rm", "-r", spool / "many")
-        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 40)
+        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 60)
     finally:
         load.end()
     answers.clear()
@@ -196,16 +193,14 @@ def test_full_and_restarts(disk, instance, closing):
     instance.start()
     load = Load(instance)
     try:
-        harness.wait_until("some mail", lambda: len(load.acknowledged) > 60)
+        harness.wait_until("some mail", lambda: len(load.acknowledged) > 60, 60)
         filler = fill(spool)
         for n in range(10 if ALL else 3):
             time.sleep(1)
             fill(spool)
             if n % 4 == 0:
-                for pid in instance.processes():
-                    os.kill(pid, signal.SIGKILL)
-                harness.wait_until("the end", lambda: not instance.processes())
-                instance.malote("start")
+                instance.kill()
+                instance.start()
             elif n % 4 == 2:
                 instance.malote("stop")
                 instance.start()
@@ -213,7 +208,7 @@ def test_full_and_restarts(disk, instance, closing):
                 instance.malote("reload")
         n = len(load.acknowledged)
         filler.unlink()
-        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 40)
+        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 60)
     finally:
         load.end()
     answers.clear()
@@ -230,12 +225,7 @@ def settings_over(instance, changes, how):
             instance.malote("stop")
             instance.start()
         else:
-            for pid in instance.processes():
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            harness.wait_until("the end", lambda: not instance.processes())
+            instance.kill()
             instance.start()
 
 
@@ -314,7 +304,7 @@ def test_sizes(instance, closing, segment, limit):
     def count():
         return sum(1 for p in (instance.dir / "mail" / "ana" / "new").iterdir())
 
-    harness.wait_until("all", lambda: count() >= len(sums), 25)
+    harness.wait_until("all", lambda: count() >= len(sums), 120)
     time.sleep(1)
     got = collections.Counter()
     for content in instance.mailbox("ana"):

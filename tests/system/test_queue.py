@@ -325,11 +325,11 @@ def test_what_is_to_be_held_is_on_hold_wherever_it_is(crowd):
 def test_one_that_is_just_taken_up_is_found(crowd):
     """While others get their files there is room again, and it is taken up from the journal."""
     ids = crowd.send(600)
-    crowd.sink.rules = {"EOD": lambda line: time.sleep(0.005) and None}
+    crowd.sink.rules = {"EOD": lambda line: time.sleep(0.05) and None}
     crowd.release.set()
     for queue_id in ids[:100:-25]:
-        if "%s: removed" % queue_id not in crowd.instance.log():
-            assert "Placed on hold: 1 message\n" in crowd.super("-h", queue_id), queue_id
+        said = crowd.super("-h", queue_id)
+        assert "Placed on hold: 1 message\n" in said or "%s: removed" % queue_id in crowd.instance.log(), queue_id
     assert "Deleted: " in crowd.super("-d", "ALL")
 
 
@@ -343,14 +343,7 @@ def test_the_commands_count_as_they_do_in_postfix(crowd):
 @pytest.mark.skipif(not harness.IS_ROOT, reason="only root may look while all is down")
 def test_while_all_is_down_it_is_as_it_was(crowd):
     """Held mail in a journal is on hold, also when nobody runs; what cannot be read is not an empty queue."""
-    os.kill(crowd.pids("master")[0], signal.SIGKILL)
-    for pid in list(crowd.instance.processes()):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    harness.wait_until("the end", lambda: not crowd.instance.processes())
-    crowd.instance.running = False
+    crowd.instance.kill()
     names = crowd.listed()
     assert sorted(names) == sorted(crowd.ids) and names[crowd.ids[29]] == "hold"
     assert "Released from hold: 1 message\n" in crowd.super("-H", crowd.ids[29])
@@ -389,12 +382,12 @@ def test_what_is_on_hold_is_found_after_another_hashing(crowd):
 
 def test_each_message_is_listed_once_while_people_move_all(crowd):
     """On hold and released again: each is in one of two places at any moment."""
-    done = threading.Event()
+    done, said = threading.Event(), []
 
     def churn():
         while not done.is_set():
-            assert "Placed on hold: 30 messages\n" in crowd.super("-h", "ALL")
-            assert "Released from hold: 30 messages\n" in crowd.super("-H", "ALL")
+            said.append(crowd.super("-h", "ALL"))
+            said.append(crowd.super("-H", "ALL"))
     assert "Placed on hold: 29 messages\n" in crowd.super("-h", "ALL")
     assert "Released from hold: 30 messages\n" in crowd.super("-H", "ALL")
     mover = threading.Thread(target=churn)
@@ -407,6 +400,7 @@ def test_each_message_is_listed_once_while_people_move_all(crowd):
     finally:
         done.set()
         mover.join()
+    assert len(said) > 1 and all(re.search(" hold: 30 messages\n", words) for words in said), said
 
 
 def test_listings_that_nobody_reads_do_not_take_all_there_is(instance):
@@ -461,9 +455,7 @@ def test_what_belongs_to_somebody_else_is_told_of(waiting):
     os.kill(qmgr, signal.SIGSTOP)
     with smtplib.SMTP("127.0.0.1", waiting.ports["smtp"], timeout=20) as client:
         client.sendmail("eva@far.test", ["ana@example.test"], "Subject: in a journal\r\n\r\n")
-    for pid in waiting.processes():
-        os.kill(pid, signal.SIGKILL)
-    harness.wait_until("the end", lambda: not waiting.processes())
+    waiting.kill()
     active = waiting.spool / "active" / queue_id
     for path in (waiting.spool / "deferred").rglob(queue_id):
         path.rename(active)
