@@ -48,11 +48,12 @@ void journal_readers_lost(struct qmgr *q);
 void journal_settle_waiting(struct qmgr *q, struct str id);
 
 /* For a listing: call `each` for the messages in journals that were not taken
- * up (for want of room, or because nobody told of them yet), and `pause` after
- * each segment.  `each` must not wait; m is gone after it.  What is taken up
- * meanwhile is told to showq_note_active(). Returns: 0 or -errno.  Blocks: on
- * the disk, in this thread, with others' turns in between; and as long as
- * `pause` does. */
+ * up (for want of room, or because nobody told of them yet, or we have not come
+ * to hear it: some may not be durable yet), and `pause` after each segment.
+ * `each` must not wait; m is gone after it.  What is taken up meanwhile is told
+ * to showq_note_active(), or handed over and in memory.
+ * Returns: 0 or -errno.  Blocks: on the disk, in this thread, with others'
+ * turns in between; and as long as `pause` does. */
 struct journal_lister {
 	void (*each)(void *arg, const struct queue_message *m);
 	void (*pause)(void *arg);

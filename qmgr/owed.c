@@ -103,6 +103,13 @@ static bool is_listed(struct segment *s, const struct segment_record *r)
 	       queue_file_settled(s->q->queue, queue_id_str(&r->id)) == -ENOENT;
 }
 
+/* What its writer tells of may still be on its way to us. */
+static bool may_list(const struct segment *s)
+{
+	return segment_may_owe(s) || (!s->releasing && !s->orphan &&
+				      (s->flags & SEGMENT_SEALED) == 0);
+}
+
 static int list_segment(struct segment *s, const struct journal_lister *to)
 {
 	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
@@ -110,8 +117,10 @@ static int list_segment(struct segment *s, const struct journal_lister *to)
 	unsigned turn = 0;
 	int error = segment_read_begin(s->fd, str_of_c(s->name),
 				       ledger_released(s->ledger),
-				       segment_end(s), &reader);
+				       SEGMENT_SIZE_MAX, &reader);
 
+	if (error == 0 && !segment_may_owe(s))
+		segment_read_on(reader, s->end);
 	while (error == 0 && !s->q->ending) {
 		error = segment_read_next(reader, &r);
 		if (error == 0 && is_listed(s, &r))
@@ -129,6 +138,7 @@ int journal_list(struct qmgr *q, const struct journal_lister *to)
 	struct str rest, name;
 	int error = 0;
 
+	segment_look_for_new(q);
 	LIST_EACH(n, &q->segments)
 	{
 		const struct segment *s = CONTAINER_OF(n, struct segment, node);
@@ -142,7 +152,7 @@ int journal_list(struct qmgr *q, const struct journal_lister *to)
 	while (error == 0 && str_cut(rest, '\n', &name, &rest)) {
 		struct segment *s = segment_find(q, name);
 
-		if (s == NULL || !segment_may_owe(s))
+		if (s == NULL || !may_list(s))
 			continue;
 		s->users++; /* it stays */
 		error = list_segment(s, to);

@@ -255,7 +255,7 @@ void journal_readers_lost(struct qmgr *q)
 /* Who cannot be opened holds messages that somebody waits for. */
 static bool warn_of_closed(const struct qmgr *q, struct str name, int error)
 {
-	if (error == 0 || error == -ENOENT || clock_now() < q->closed_tell_at)
+	if (error == -ENOENT || clock_now() < q->closed_tell_at)
 		return false;
 	log_error("cannot open the journal segment journal/" STR_FMT
 		  " or its ledger (.o): %s: its messages wait until that is "
@@ -264,9 +264,7 @@ static bool warn_of_closed(const struct qmgr *q, struct str name, int error)
 	return true;
 }
 
-/* Know the segments of writers that are gone, and that there are others, whose
- * writers have not told of them yet, or hang. */
-static void look_for_new(struct qmgr *q)
+void segment_look_for_new(struct qmgr *q)
 {
 	BUF_SCOPED names = BUF_INIT((size_t)1 << 20);
 	struct str rest;
@@ -326,7 +324,7 @@ void journal_tick(struct qmgr *q)
 			open_again(s);
 		segment_release_maybe(s);
 	}
-	look_for_new(q);
+	segment_look_for_new(q);
 }
 
 /* ---- ledgers ---------------------------------------------------------------

@@ -45,6 +45,11 @@ struct segment {
 
 struct segment *segment_find(const struct qmgr *q, struct str name);
 
+/* Know the segments of writers that are gone, and that there are others, whose
+ * writers have not told of them yet, or hang.  Blocks: on the disk, in this
+ * thread. */
+void segment_look_for_new(struct qmgr *q);
+
 /* Begin to know the segment `name`.  Returns: 0 or -errno. */
 MUST_USE int segment_add(struct qmgr *q, struct str name, struct segment **out);
 void segment_free(struct segment *s);

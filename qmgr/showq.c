@@ -3,7 +3,8 @@
  *
  * Active messages come from memory, the others from their journals and files,
  * which the thread pool reads, some at a time; nothing else waits for a slow
- * disk, or reader.
+ * disk, or reader.  Journals come first: what their writers tell of meanwhile
+ * is in memory then.
  *
  * Messages move meanwhile, and each is shown once: `listed` knows what was.
  * What leaves deferred/ before we come there is noted by who takes it up
@@ -345,8 +346,8 @@ static void list_all(struct listing *l)
 {
 	showq_put_hello(&l->entry);
 	send_entry(l);
-	list_active(l);
 	list_journals(l);
+	list_active(l);
 	list_queue(l, QUEUE_INCOMING);
 	list_queue(l, QUEUE_ACTIVE);
 	list_queue(l, QUEUE_DEFERRED);

@@ -99,6 +99,10 @@ struct segment_reader;
 MUST_USE int segment_read_begin(int fd, struct str name, uint64_t released,
 				uint64_t end, struct segment_reader **out);
 
+/* Begin behind what ends at `end` instead, and end where no record follows the
+ * last one: a damaged one ends it too. */
+void segment_read_on(struct segment_reader *r, uint64_t end);
+
 /* The next one; out->image is borrowed until the next call.
  * Returns: 0; 1 at the end; -errno.  Blocks: on the file, in this thread. */
 MUST_USE int segment_read_next(struct segment_reader *r,

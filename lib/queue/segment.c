@@ -236,6 +236,7 @@ struct segment_reader {
 	uint64_t released;
 	uint64_t end;
 	bool whole;	/* the file ends there */
+	bool until_gap; /* end where no record follows the last one */
 	uint64_t at;	/* where the next record may begin */
 	uint64_t after; /* where the last one ends */
 	bool open;	/* `after` is where a damaged one begins whose end is
@@ -275,6 +276,12 @@ int segment_read_begin(int fd, struct str name, uint64_t released, uint64_t end,
 	buf_init(&r->window, SEGMENT_SIZE_MAX);
 	*out = r;
 	return 0;
+}
+
+void segment_read_on(struct segment_reader *r, uint64_t end)
+{
+	r->at = r->after = round_up(end, RECORD_ALIGN);
+	r->until_gap = true;
 }
 
 void segment_read_end(struct segment_reader *r)
@@ -478,6 +485,9 @@ int segment_read_next(struct segment_reader *r, struct segment_record *out)
 
 		if (place < 0)
 			return place;
+		if (place == PLACE_NOTHING && r->until_gap &&
+		    r->at >= round_up(r->after, BATCH_ALIGN))
+			return 1;
 		if (place == PLACE_NOTHING)
 			r->at += RECORD_ALIGN;
 		else if (give_place(r, (enum place)place, out) == 0)

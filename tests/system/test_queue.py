@@ -301,6 +301,24 @@ def test_a_new_qmgr_knows_at_once_what_waits_in_journals(crowd):
     assert not any("<r20@" in line for line in crowd.delivered())
 
 
+def test_what_qmgr_has_not_come_to_hear_of_is_listed(crowd):
+    """It is busy when many messages are handed over, and then somebody looks."""
+    assert "Deleted: 30 messages\n" in crowd.super("-d", "ALL")
+    crowd.instance.set(qmgr_message_active_limit="20000")
+    crowd.instance.malote("reload")
+    (qmgr,) = crowd.pids("qmgr")
+    os.kill(qmgr, signal.SIGSTOP)
+    try:
+        ids, names = crowd.send(200), []
+        looker = threading.Thread(target=lambda: names.append(crowd.listed()))
+        looker.start()
+        time.sleep(0.5)  # when it has not asked by then, it sees them all the more
+    finally:
+        os.kill(qmgr, signal.SIGCONT)
+    looker.join()
+    assert set(ids) <= set(names[0]), (len(ids), len(names[0]))
+
+
 def test_who_asks_for_one_does_not_make_the_others_wait(crowd):
     """What was given a file so that one is found, and one that is nowhere, was looked at with the next queue run."""
     crowd.super("-d", "4g1Q2R0001zmB00", "-h", "4g1Q2R0001zmB00", "-r", "4g1Q2R0001zmB00")

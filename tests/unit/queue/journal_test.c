@@ -398,6 +398,26 @@ static void test_removed_while_in_use(void **state)
 	assert_int_equal(look().count, 1);
 }
 
+/* What follows a record, in the next batch, is found without those before. */
+static void test_reading_on(void **state)
+{
+	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
+	struct queue_place a = spool_commit(queue, 10),
+			   b = spool_commit(queue, 10);
+	struct str name = str_of_c(a.segment);
+	struct segment_record r;
+	int fd = segment_open(queue, name);
+
+	assert_true(fd >= 0);
+	assert_int_equal(
+		segment_read_begin(fd, name, 0, SEGMENT_SIZE_MAX, &reader), 0);
+	segment_read_on(reader, a.image + a.image_length);
+	assert_int_equal(segment_read_next(reader, &r), 0);
+	assert_int_equal(r.record, b.record);
+	assert_int_equal(segment_read_next(reader, &r), 1);
+	(void)close(fd);
+}
+
 /* ---- many at once ----------------------------------------------------------
  */
 
@@ -438,7 +458,7 @@ int main(void)
 		TEST(test_ledger),	TEST(test_generations),
 		TEST(test_settle),	TEST(test_write_error),
 		TEST(test_flush_error), TEST(test_removed_while_in_use),
-		TEST(test_batches),
+		TEST(test_reading_on),	TEST(test_batches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
