@@ -13,6 +13,28 @@
 
 #define PORTION 16u
 
+/* Whether it may have what was not taken up, or what its writer tells of and we
+ * have not come to hear. */
+static bool may_have_more(const struct segment *s)
+{
+	return segment_may_owe(s) || (!s->releasing && !s->orphan &&
+				      (s->flags & SEGMENT_SEALED) == 0);
+}
+
+/* Read what it may have, as far as `end` where something was not taken up. */
+static int begin_reading(const struct segment *s, uint64_t end,
+			 struct segment_reader **out)
+{
+	bool all = segment_may_owe(s);
+	int error = segment_read_begin(s->fd, str_of_c(s->name),
+				       ledger_released(s->ledger),
+				       all ? end : SEGMENT_SIZE_MAX, out);
+
+	if (error == 0 && !all)
+		segment_read_on(*out, s->end);
+	return error;
+}
+
 /* ---- files ----------------------------------------------------------------
  */
 
@@ -34,9 +56,7 @@ static int settle_waiting(struct segment *s, struct str id, uint64_t *count)
 	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
 	struct segment_record r;
 	unsigned turn = 0;
-	int error = segment_read_begin(s->fd, str_of_c(s->name),
-				       ledger_released(s->ledger),
-				       segment_end(s), &reader);
+	int error = begin_reading(s, segment_end(s), &reader);
 
 	while (error == 0 && !s->q->ending) {
 		error = segment_read_next(reader, &r);
@@ -56,13 +76,16 @@ void journal_settle_waiting(struct qmgr *q, struct str id)
 {
 	uint64_t count = 0;
 
+	segment_look_for_new(q);
 	/* Others may leave the list while one is worked on. */
 	for (struct list *n = q->segments.next;
 	     n != &q->segments && (id.n == 0 || count == 0); n = n->next) {
 		struct segment *s = CONTAINER_OF(n, struct segment, node);
 		int error;
 
-		if (!segment_may_owe(s))
+		/* Of all, nobody means what has not been acknowledged yet; by
+		 * its id, one that has been. */
+		if (id.n > 0 ? !may_have_more(s) : !segment_may_owe(s))
 			continue;
 		s->users++; /* it stays in the list */
 		error = settle_waiting(s, id, &count);
@@ -103,24 +126,13 @@ static bool is_listed(struct segment *s, const struct segment_record *r)
 	       queue_file_settled(s->q->queue, queue_id_str(&r->id)) == -ENOENT;
 }
 
-/* What its writer tells of may still be on its way to us. */
-static bool may_list(const struct segment *s)
-{
-	return segment_may_owe(s) || (!s->releasing && !s->orphan &&
-				      (s->flags & SEGMENT_SEALED) == 0);
-}
-
 static int list_segment(struct segment *s, const struct journal_lister *to)
 {
 	CLEANUP(segment_read_end) struct segment_reader *reader = NULL;
 	struct segment_record r;
 	unsigned turn = 0;
-	int error = segment_read_begin(s->fd, str_of_c(s->name),
-				       ledger_released(s->ledger),
-				       SEGMENT_SIZE_MAX, &reader);
+	int error = begin_reading(s, SEGMENT_SIZE_MAX, &reader);
 
-	if (error == 0 && !segment_may_owe(s))
-		segment_read_on(reader, s->end);
 	while (error == 0 && !s->q->ending) {
 		error = segment_read_next(reader, &r);
 		if (error == 0 && is_listed(s, &r))
@@ -152,7 +164,7 @@ int journal_list(struct qmgr *q, const struct journal_lister *to)
 	while (error == 0 && str_cut(rest, '\n', &name, &rest)) {
 		struct segment *s = segment_find(q, name);
 
-		if (s == NULL || !may_list(s))
+		if (s == NULL || !may_have_more(s))
 			continue;
 		s->users++; /* it stays */
 		error = list_segment(s, to);

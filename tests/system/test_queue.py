@@ -312,10 +312,15 @@ def test_what_qmgr_has_not_come_to_hear_of_is_listed(crowd):
         ids, names = crowd.send(200), []
         looker = threading.Thread(target=lambda: names.append(crowd.listed()))
         looker.start()
+        said = []
+        changer = threading.Thread(target=lambda: said.append(crowd.super("-h", ids[190])))
+        changer.start()
         time.sleep(0.5)  # when it has not asked by then, it sees them all the more
     finally:
         os.kill(qmgr, signal.SIGCONT)
     looker.join()
+    changer.join()
+    assert said == ["postsuper: Placed on hold: 1 message\n"]
     assert set(ids) <= set(names[0]), (len(ids), len(names[0]))
 
 
