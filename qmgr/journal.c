@@ -221,10 +221,11 @@ static int segment_of(struct qmgr *q, struct channel *ch, struct msg *m,
 	if (error != 0)
 		return error == -ENOENT ? 1 : error;
 	s->writer = ch;
-	s->heard = true;
 	*out = s;
-	if (generation <= ledger_released(s->ledger))
+	if (generation <= ledger_released(s->ledger)) {
+		s->heard = true;
 		return 1;
+	}
 	/* The ledger was lost; it knows what it was told. */
 	if (generation > ledger_released(s->ledger) + 1) {
 		log_warning("journal segment %s: its ledger is older than it",
@@ -235,6 +236,7 @@ static int segment_of(struct qmgr *q, struct channel *ch, struct msg *m,
 		if (error == 0)
 			segment_begin_generation(s);
 	}
+	s->heard = true; /* not before: this waits */
 	return error;
 }
 
@@ -299,10 +301,14 @@ int journal_news(struct qmgr *q, struct channel *ch, struct msg *m)
 	s->end = end;
 	s->count = count;
 	s->flags = flags;
-	if (s->seen < count)
+	/* Of one that failed we may have seen what its writer never counted. */
+	if (s->seen < count ||
+	    ((flags & SEGMENT_FAILED) != 0 && !s->checked_failed)) {
+		s->checked_failed = (flags & SEGMENT_FAILED) != 0;
 		segment_want_scan(s);
-	else
+	} else {
 		segment_release_maybe(s);
+	}
 	return 0;
 }
 

@@ -35,7 +35,8 @@ struct segment {
 	bool heard;  /* a writer told us of it: `end` and the rest are known */
 	bool missed; /* something was not taken */
 	bool scanning;
-	bool checked; /* has been read once */
+	bool checked;	     /* has been read once */
+	bool checked_failed; /* likewise since its writer gave it up */
 	bool releasing;
 	bool lost;	  /* an agent went off with our descriptor */
 	int64_t again_at; /* 0: no */

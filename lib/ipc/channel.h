@@ -38,8 +38,7 @@ MUST_USE int channel_connect(const char *path, int64_t deadline,
 void channel_close(struct channel *ch);
 DEFINE_CLEANUP(struct channel *, channel_close)
 
-/* Make every present and later call on `ch` fail with -EPIPE.  (When the peer
- * is gone only what sends does: what the peer said before can be received.) */
+/* Make every present and later call on `ch` fail with -EPIPE. */
 void channel_break(struct channel *ch);
 
 /* Whether it has failed or was broken. */
@@ -65,7 +64,8 @@ int channel_send(struct channel *ch, const struct buf *frame, const int *fds,
  * Returns: 0; -EPIPE; -ETIMEDOUT, -ECANCELED. */
 int channel_drain(struct channel *ch, int64_t deadline);
 
-/* Wait for the next message.
+/* Wait for the next message.  What a peer said before it went is received, also
+ * when its end was noticed in sending.
  * Fills:   *m, which borrows from `ch` until the next channel_receive(); its
  *          descriptors are the caller's to take (msg_take_fd) or to have
  *          closed (msg_finish).
