@@ -98,6 +98,7 @@ def fill(place):
 
 class Load:
     """Clients that send until they are stopped; every reply is kept."""
+    sender = "eva@far.test"
 
     def __init__(self, instance, recipients, clients=3, size=20000):
         self.instance, self.recipients, self.size = instance, recipients, size
@@ -114,18 +115,19 @@ class Load:
             number += 1
             tag, to = "f%d-%d" % (client_number, number), self.recipients[number % len(self.recipients)]
             try:
-                with smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=30) as client:
-                    try:
-                        client.sendmail("eva@far.test", [to], orders.message(tag, self.size))
-                        with self.lock:
-                            self.acknowledged[tag] = to
-                    except smtplib.SMTPSenderRefused as error:
-                        self.refuse(error.smtp_code, error.smtp_error)
-                    except smtplib.SMTPDataError as error:
-                        self.refuse(error.smtp_code, error.smtp_error)
+                self.send(tag, to, orders.message(tag, self.size))
             except (OSError, smtplib.SMTPException) as error:
                 self.wrong.append(repr(error))
             time.sleep(0.02)
+
+    def send(self, tag, to, text):
+        with smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=60) as client:
+            try:
+                client.sendmail(self.sender, [to], text)
+                with self.lock:
+                    self.acknowledged[tag] = to
+            except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
+                self.refuse(error.smtp_code, error.smtp_error)
 
     def refuse(self, code, text):
         with self.lock:

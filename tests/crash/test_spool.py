@@ -3,12 +3,12 @@ with messages in the journals, messages of the sizes where something changes.  W
 
 SPOOL=all takes all kinds, and longer: two minutes."""
 import collections
+import contextlib
 import os
 import pathlib
 import re
 import smtplib
 import sys
-import threading
 import time
 
 import pytest
@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "faults"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import orders  # noqa: E402
+import test_disk  # noqa: E402
 from test_disk import call, disk, fill, workers  # noqa: E402,F401
 
 pytestmark = pytest.mark.skipif(not harness.IS_ROOT, reason="mounting takes root")
@@ -26,63 +27,36 @@ ALL = os.environ.get("SPOOL") == "all"
 TO = ["ana@example.test", "x@later.test", "no@bounce.test"]
 
 
-class Load:
+class Load(test_disk.Load):
     """By SMTP and by sendmail, to a mailbox, to a host that says later, and to one that does not take it."""
+    sender = "eva@example.test"
 
-    def __init__(self, instance, clients=3, senders=1, sizes=(300, 20000), to=TO, pause=0.02):
-        self.instance, self.sizes, self.to, self.pause = instance, sizes, to, pause
-        self.acknowledged, self.refused, self.wrong, self.slowest = {}, collections.Counter(), [], 0
-        self.stop = threading.Event()
-        self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self.repeat, args=(n, self.smtp)) for n in range(clients)]
-        self.threads += [threading.Thread(target=self.repeat, args=(n, self.sendmail)) for n in range(clients, clients + senders)]
-        for t in self.threads:
-            t.start()
+    def __init__(self, instance, clients=3, senders=1, sizes=(300, 20000), pause=0.02):
+        self.sizes, self.pause, self.smtp_clients, self.slowest = sizes, pause, clients, 0
+        super().__init__(instance, TO, clients + senders)
 
-    def repeat(self, client, how):
+    def run(self, client_number):
+        how = self.send if client_number < self.smtp_clients else self.sendmail
         number = 0
         while not self.stop.is_set():
             number += 1
-            tag, to, size = "f%d-%d" % (client, number), self.to[number % len(self.to)], self.sizes[number // 3 % len(self.sizes)]
+            tag, to = "f%d-%d" % (client_number, number), self.recipients[number % len(self.recipients)]
             began = time.monotonic()
             try:
-                how(tag, to, size)
+                how(tag, to, orders.message(tag, self.sizes[number // 3 % len(self.sizes)]))
             except (OSError, smtplib.SMTPException) as error:
                 self.wrong.append("%s %r" % (tag, error))
             with self.lock:
                 self.slowest = max(self.slowest, time.monotonic() - began)
             time.sleep(self.pause)
 
-    def smtp(self, tag, to, size):
-        with smtplib.SMTP("127.0.0.1", self.instance.ports["smtp"], timeout=60) as client:
-            try:
-                client.sendmail("eva@example.test", [to], orders.message(tag, size))
-                with self.lock:
-                    self.acknowledged[tag] = to
-            except smtplib.SMTPSenderRefused as error:
-                self.refuse(error.smtp_code, error.smtp_error)
-            except smtplib.SMTPDataError as error:
-                self.refuse(error.smtp_code, error.smtp_error)
-            except smtplib.SMTPRecipientsRefused as error:
-                self.refuse(*list(error.recipients.values())[0])
-
-    def sendmail(self, tag, to, size):
-        done = self.instance.run("sendmail", "-i", "-f", "eva@example.test", to, input=orders.message(tag, size).replace("\r\n", "\n"), check=False)
+    def sendmail(self, tag, to, text):
+        done = self.instance.run("sendmail", "-i", "-f", self.sender, to, input=text.replace("\r\n", "\n"), check=False)
         if done.returncode == 0:
             with self.lock:
                 self.acknowledged[tag] = to
         else:
             self.refuse(done.returncode, done.stderr.encode())
-
-    def refuse(self, code, text):
-        with self.lock:
-            self.refused["%d %s" % (code, re.sub(r"[0-9A-Za-z]{12,}", "ID", text.decode()))] += 1
-
-    def end(self):
-        self.stop.set()
-        for t in self.threads:
-            t.join(120)
-            assert not t.is_alive()
 
 
 def make(instance, sink, **settings):
@@ -120,30 +94,36 @@ def check(instance, sink, load, twice=0, timeout=120):
     instance.wait_empty()
 
 
-@pytest.mark.parametrize("kind, size", [("ext4", 24), ("ext4", 60), ("xfs", 340)][:3 if ALL else 1])
-def test_blocks(disk, instance, closing, kind, size):
-    """24 MiB have no room for a journal segment from the beginning."""
+@contextlib.contextmanager
+def load_on(disk, instance, closing, kind, size, options=(), **settings):
+    """Gives (load, spool, sink): a spool on a small file system, and mail that arrives.  At the end it must be taken again."""
     answers = {"EHLO": "421 4.3.2 later"}
     sink = closing(harness.Sink(rules=answers))
-    make(instance, sink, message_size_limit="100000")
-    instance.set(queue_directory=instance.dir / "small")
-    spool = disk(kind, size << 20, instance.dir / "small")
+    make(instance, sink, message_size_limit="100000", queue_directory=instance.dir / "small", **settings)
+    spool = disk(kind, size << 20, instance.dir / "small", options=options)
     instance.start()
-    before = workers(instance)
     load = Load(instance)
     try:
         harness.wait_until("some mail", lambda: len(load.acknowledged) > 60, 60)
-        filler = fill(spool)
-        for _ in range(8 if ALL else 4):
-            time.sleep(1)
-            fill(spool)
-        n = len(load.acknowledged)
-        filler.unlink()
-        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 60)
+        yield load, spool, sink
+        count = len(load.acknowledged)
+        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > count + 20, 60)
     finally:
         load.end()
     answers.clear()
-    assert workers(instance) >= before, instance.log()[-3000:]
+
+
+@pytest.mark.parametrize("kind, size", [("ext4", 24), ("ext4", 60), ("xfs", 340)][:3 if ALL else 1])
+def test_blocks(disk, instance, closing, kind, size):
+    """24 MiB have no room for a journal segment from the beginning."""
+    with load_on(disk, instance, closing, kind, size) as (load, spool, sink):
+        before = workers(instance)
+        for _ in range(9 if ALL else 5):
+            filler = fill(spool)
+            time.sleep(1)
+        filler.unlink()
+    assert workers(instance) >= before and not load.wrong, (load.wrong[:5], instance.log()[-3000:])
+    assert load.refused
     check(instance, sink, load)
 
 
@@ -159,45 +139,22 @@ def fill_inodes(place):
 
 
 def test_inodes(disk, instance, closing):
-    answers = {"EHLO": "421 4.3.2 later"}
-    sink = closing(harness.Sink(rules=answers))
-    make(instance, sink, message_size_limit="100000")
-    instance.set(queue_directory=instance.dir / "small")
-    spool = disk("ext4", 60 << 20, instance.dir / "small", None, ["-N", "2000"])
-    instance.start()
-    before = workers(instance)
-    load = Load(instance)
-    try:
-        harness.wait_until("some mail", lambda: len(load.acknowledged) > 60, 60)
-        fill_inodes(spool)
-        for _ in range(8 if ALL else 4):
-            time.sleep(1)
+    with load_on(disk, instance, closing, "ext4", 60, ["-N", "2000"]) as (load, spool, sink):
+        before = workers(instance)
+        for _ in range(9 if ALL else 5):
             fill_inodes(spool)
-        n = len(load.acknowledged)
+            time.sleep(1)
         call("rm", "-r", spool / "many")
-        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 60)
-    finally:
-        load.end()
-    answers.clear()
-    assert workers(instance) >= before, instance.log()[-3000:]
+    assert workers(instance) >= before and not load.wrong, (load.wrong[:5], instance.log()[-3000:])
     check(instance, sink, load)
 
 
 def test_full_and_restarts(disk, instance, closing):
     """Everything is killed, stopped and reloaded while the disk is full."""
-    answers = {"EHLO": "421 4.3.2 later"}
-    sink = closing(harness.Sink(rules=answers))
-    make(instance, sink, message_size_limit="100000", queue_minfree="1")
-    instance.set(queue_directory=instance.dir / "small")
-    spool = disk("ext4", 60 << 20, instance.dir / "small")
-    instance.start()
-    load = Load(instance)
-    try:
-        harness.wait_until("some mail", lambda: len(load.acknowledged) > 60, 60)
-        filler = fill(spool)
+    with load_on(disk, instance, closing, "ext4", 60, queue_minfree="1") as (load, spool, sink):
         for n in range(10 if ALL else 3):
+            filler = fill(spool)
             time.sleep(1)
-            fill(spool)
             if n % 4 == 0:
                 instance.kill()
                 instance.start()
@@ -206,12 +163,7 @@ def test_full_and_restarts(disk, instance, closing):
                 instance.start()
             else:
                 instance.malote("reload")
-        n = len(load.acknowledged)
         filler.unlink()
-        harness.wait_until("mail to be taken again", lambda: len(load.acknowledged) > n + 20, 60)
-    finally:
-        load.end()
-    answers.clear()
     check(instance, sink, load, twice=1000)
 
 
